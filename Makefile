@@ -1,0 +1,43 @@
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+setup: $(STAMP) ## make the virtual environment and install snc into it
+
+demo: $(STAMP) ## train a spiking network on handwritten digits, three seeds
+	$(BIN)/snc train examples/digits.snc
+
+check: $(STAMP) ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: $(STAMP) check ## everything that must hold; coverage of all but the compile-heavy tests, which tracing slows down
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/backends \
+		--cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/backends
+
+slow: $(STAMP) ## the tests that take minutes of compilation
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
+
+golden: $(STAMP) ## write the expected texts anew, to be reviewed like code
+	$(BIN)/python -m pytest -n 2 --update-golden tests
+
+wheel: $(STAMP) ## build the wheel into dist/
+	$(BIN)/python -m build --wheel
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist
+
+.PHONY: help setup demo check test slow golden wheel clean

@@ -1,0 +1,759 @@
+"""A program's graphs to Numba source: one function per stage, and a driver that runs whole sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from snc.codegen.writer import Writer
+from snc.diagnostics import BackendError
+from snc.graph.builder import Builder
+from snc.graph.graph import PARTNER, Graph, Group, Node, Write, size
+from snc.passes.rebuild import copy_node, rewire
+from snc.program.schedule import LEAVES, Schedule, schedule
+from snc_cpu.arrays import Arrays, ArraySpec, lead, length, widths
+from snc_cpu.function import Function, shape_of
+from snc_cpu.nest import FUSED, loops, number, offset, variable
+
+
+@dataclass
+class Emitted:
+    """The code of one graph, and the arrays its driver takes."""
+
+    name: str
+    text: str
+    specs: tuple[ArraySpec, ...]
+    rates: tuple[str, ...]
+    chunk: int
+    graph: Graph
+    recorded: dict[str, list[str]]  # node -> the names its values are recorded under
+
+
+@dataclass
+class GraphCode:
+    """Emission of one graph."""
+
+    name: str
+    plan: Schedule
+    arrays: Arrays
+    wide: dict[str, bool]
+    functions: list[tuple[str, list[str], str]] = field(
+        default_factory=list
+    )  # name, arguments, text
+
+    # what is stored where -----------------------------------------------------------------------------
+
+    def resolved(self, name: str) -> str:
+        """A node without the renamings in front of it."""
+        node = self.plan.graph.by_name[name]
+        while node.op == "rename":
+            node = self.plan.graph.by_name[node.args[0]]
+        return node.name
+
+    def outside(self) -> set[str]:
+        """Values that sums over steps, writes, records or outputs read."""
+        graph, found = self.plan.graph, set[str]()
+        for node in graph.nodes:
+            if node.op != "collect":
+                continue
+            value = graph.by_name[node.args[0]]
+            read = (
+                value.args
+                if value.name not in self.plan.stage and value.op == "project_w"
+                else (value.name,)
+            )
+            found.update(self.resolved(a) for a in (*read, node.args[1]))
+        for w in graph.writes:
+            found.update(self.resolved(x) for x in (w.value, w.gate, w.gradient) if x)
+        found.update(self.resolved(g.gate) for g in graph.groups)
+        return found
+
+    def targets(self, f: Function, nodes: list[Node]) -> dict[str, list[str]]:
+        """For every node of a stage, the arrays it is put into; makes the scratch arrays."""
+        graph, outside = self.plan.graph, self.outside()
+        groups = f.groups(nodes)
+        group_of = {n.name: k for k, g in enumerate(groups) for n in g}
+        records = {self.resolved(v): name for name, v in graph.records}
+        outputs: dict[str, list[str]] = {}
+        for name, v in graph.outputs:
+            outputs.setdefault(self.resolved(v), []).append(name)
+        found: dict[str, list[str]] = {}
+        for node in nodes:
+            if node.op == "rename":
+                continue
+            here, elsewhere = self._readers(f, node, group_of)
+            stores: list[str] = []
+            if elsewhere or node.name in outside or node.name in self._carried():
+                stores.append(f.history(node))
+                here = False
+            needs_array = node.name in self._states_here(f) or here or node.op not in FUSED
+            if needs_array and not stores:
+                stores.append(self._scratch(f, node))
+            if node.name in records:
+                stores.append(self._record(f, node))
+            for name in outputs.get(node.name, ()):
+                stores.append(self._output(f, node, name))
+            found[node.name] = stores
+        return found
+
+    def _readers(self, f: Function, node: Node, group_of: dict[str, int]) -> tuple[bool, bool]:
+        """Whether other groups of this stage, or other stages, read a node."""
+        here = elsewhere = False
+        stack = list(self.plan.readers[node.name])
+        while stack:
+            reader = stack.pop()
+            if reader.op == "rename":
+                stack += self.plan.readers[reader.name]
+                if self.plan.stage.get(reader.name) != self.plan.stage.get(node.name):
+                    elsewhere = True
+                continue
+            if (
+                self.plan.stage.get(reader.name) == self.plan.stage.get(node.name)
+                and reader.name in group_of
+            ):
+                here |= group_of[reader.name] != group_of[node.name] or reader.op not in FUSED
+            elif reader.op != "collect" and self.plan.stage.get(reader.name) is not None:
+                elsewhere = True
+        return here, elsewhere
+
+    def _states_here(self, f: Function) -> set[str]:
+        """Values of this stage that are states of it."""
+        return {
+            self.resolved(s.value)
+            for s in self.plan.graph.states
+            if self._read_in_stage(s.name, f.stage)
+        }
+
+    def _read_in_stage(self, state: str, stage: int) -> bool:
+        graph = self.plan.graph
+        value = graph.state[state].value
+        if self.plan.stage.get(value) != stage:
+            return False
+        return any(self.plan.stage.get(r.name) == stage for r in self._state_readers(state))
+
+    def _state_readers(self, state: str) -> list[Node]:
+        """All nodes that read a state at another step, renamings left out."""
+        found, stack = (
+            [],
+            [
+                n
+                for n in self.plan.graph.nodes
+                if n.op in ("previous", "later") and n.get("state") == state
+            ],
+        )
+        while stack:
+            for reader in self.plan.readers[stack.pop().name]:
+                if reader.op == "rename":
+                    stack.append(reader)
+                else:
+                    found.append(reader)
+        return found
+
+    def _carried(self) -> set[str]:
+        """Values that another stage reads one step later."""
+        found = set()
+        for s in self.plan.graph.states:
+            made = self.plan.stage.get(s.value)
+            if not s.ahead and any(
+                self.plan.stage.get(r.name) != made for r in self._state_readers(s.name)
+            ):
+                found.add(self.resolved(s.value))
+        return found
+
+    def _scratch(self, f: Function, node: Node) -> str:
+        name = "a_" + self.arrays.identifier(node)
+        kind = "np.float64" if self.wide[node.name] else "REAL"
+        shape = (
+            length(node.axes)
+            if f.sample or lead(node.axes) is None
+            else f"(B, {length(node.axes)})"
+        )
+        f.heads.setdefault(name, f"np.zeros({shape}, {kind})")
+        f.scratch[node.name] = name
+        return name
+
+    def _record(self, f: Function, node: Node) -> str:
+        batch = lead(node.axes) is not None
+        shape = ("T", "B", length(node.axes)) if batch else ("T", length(node.axes))
+        name = "r_" + self.arrays.identifier(node)
+        return f.view(name, "record", node.name, shape, f.kind(node), "t")
+
+    def _output(self, f: Function, node: Node, name: str) -> str:
+        """Outputs are written at every step; the last one stays."""
+        batch = lead(node.axes) is not None
+        shape = ("B", "1") if batch else ("1",)
+        array = f.use(
+            self.arrays.add(
+                "o_" + name.replace(":", "_").replace(".", "_"), "output", name, shape, "D"
+            )
+        )
+        return f.at_sample(array, node.axes)
+
+    # functions ----------------------------------------------------------------------------------------
+
+    def stage(self, number: int) -> str:
+        """One stage over a chunk; the name of its driver."""
+        nodes = list(self.plan.stages[number])
+        sample = bool(nodes) and self.plan.place[nodes[0].name] == "sample"
+        backward = number >= self.plan.turn
+        f = Function(
+            f"{self.name}_stage_{number}", self.plan, self.arrays, self.wide, sample, number
+        )
+        for s in self.plan.graph.states:
+            if s.ahead and self._read_in_stage(s.name, number):
+                name = "l_" + self.arrays.identifier(self.plan.graph.by_name[s.value])
+                kind = "np.float64" if self.wide[s.value] else "REAL"
+                f.heads[name] = f"np.zeros({length(s.axes)}, {kind})"
+                f.scratch[f"later:{s.name}"] = name
+        stores = self.targets(f, nodes)
+        direct = self._in_place(f, nodes, stores)
+        f.emit(nodes, stores)
+        for s in self.plan.graph.states:
+            if self._read_in_stage(s.name, number) and s.name not in direct:
+                self._shift(f, s.name, stores)
+        return self._finish(f, backward)
+
+    def _in_place(self, f: Function, nodes: list[Node], stores: dict[str, list[str]]) -> set[str]:
+        """States that may be overwritten while they are computed: nothing reads the old value after that."""
+        groups = f.groups(nodes)
+        group_of = {n.name: k for k, g in enumerate(groups) for n in g}
+        order = {n.name: k for k, n in enumerate(nodes)}
+        done: set[str] = set()
+        for s in self.plan.graph.states:
+            value = self.resolved(s.value)
+            if (
+                s.ahead
+                or value != s.value
+                or not self._read_in_stage(s.name, f.stage)
+                or value not in group_of
+            ):
+                continue
+            node = self.plan.graph.by_name[value]
+            readers = [r for r in self._state_readers(s.name) if r.name in group_of]
+            early = all(
+                group_of[r.name] < group_of[value]
+                or (
+                    group_of[r.name] == group_of[value]
+                    and r.op in FUSED
+                    and order[r.name] <= order[value]  # it reads before the value is stored
+                )
+                for r in readers
+            )
+            scratch = f.scratch.get(value)
+            shared = [
+                t.name
+                for t in self.plan.graph.states
+                if self.resolved(t.value) == value and not t.ahead
+            ]
+            if (
+                early
+                and node.op in FUSED
+                and scratch
+                and stores[value][0] == scratch
+                and len(shared) == 1
+            ):
+                source = next(
+                    n
+                    for n in self.plan.graph.nodes
+                    if n.op == "previous" and n.get("state") == s.name
+                )
+                array = f.previous(source)
+                del f.heads[scratch]
+                f.scratch[value] = array
+                stores[value][0] = array
+                done.add(s.name)
+        return done
+
+    def _shift(self, f: Function, state: str, stores: dict[str, list[str]]) -> None:
+        s = self.plan.graph.state[state]
+        now = f.array_of(s.value)
+        if s.ahead:
+            f.body(f"copy_row({f.scratch['later:' + state]}, {now})")
+            return
+        source = next(
+            n for n in self.plan.graph.nodes if n.op == "previous" and n.get("state") == state
+        )
+        f.body(f"{f.whole('copy', source)}({f.previous(source)}, {now})")
+
+    def _finish(self, f: Function, backward: bool) -> str:
+        """Put a stage function together with the loop over samples that calls it."""
+        arguments = ", ".join(["t0", "t1", "T", "B", *f.used])
+        w = Writer()
+        head = f"def {f.name}({'b, ' if f.sample else ''}{arguments})"
+        w("@njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)")
+        with w.block(head):
+            for name, value in f.heads.items():
+                w(f"{name} = {value}")
+            order = "range(t1 - 1, t0 - 1, -1)" if backward else "range(t0, t1)"
+            with w.block(f"for t in {order}"):
+                w("k = t - t0")
+                for name, value in f.views.items():
+                    w(f"{name} = {value}")
+                for name, value in f.controls.items():
+                    w(f"{name} = {value}")
+                for line in f.body.lines:
+                    w(line) if line else w()
+        if f.sample:
+            w()
+            w()
+            w("@njit(cache=True, parallel=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)")
+            with w.block(f"def {f.name}_all({arguments})"), w.block("for b in prange(B)"):
+                w(f"{f.name}(b, {arguments})")
+        name = f"{f.name}_all" if f.sample else f.name
+        self.functions.append((name, list(f.used), w.text()))
+        return name
+
+    def plain(
+        self, name: str, nodes: Iterable[Node], writes: Iterable[Write] = (), step: bool = False
+    ) -> str:
+        """A function outside the steps: what is fixed between updates, or an update.
+
+        With `step` it reads values of the step t0, which is a chunk of its own.
+        """
+        f = Function(name, self.plan, self.arrays, self.wide, False, -1)
+        writes = list(writes)
+        chosen = [n for n in nodes if n.op not in ("const", "stored", "scalar", "collect")]
+        f.emit(chosen, self.kept(f, chosen))
+        for write in writes:
+            self.write(f, write)
+        arguments = ", ".join([*(["t0"] if step else []), "T", "B", *f.used])
+        w = Writer()
+        w("@njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)")
+        with w.block(f"def {name}({arguments})"):
+            if step:
+                w("t, k = t0, 0")
+            for made, value in [*f.views.items(), *f.controls.items()]:
+                w(f"{made} = {value}")
+            for line in f.body.lines:
+                w(line) if line else w()
+        self.functions.append((name, list(f.used), w.text()))
+        return name
+
+    def kept(self, f: Function, nodes: list[Node]) -> dict[str, list[str]]:
+        """The values of a function outside the steps that are read outside their loop."""
+        groups = f.groups(nodes)
+        group_of = {n.name: k for k, g in enumerate(groups) for n in g}
+        outside = self.outside() | {
+            self.resolved(s.first) for s in self.plan.graph.states if s.first
+        }
+        outside |= {
+            self.resolved(v) for _, v in (*self.plan.graph.outputs, *self.plan.graph.records)
+        }
+        found: dict[str, list[str]] = {}
+        for node in nodes:
+            if node.op == "rename":
+                continue
+            readers = self._through_renames(node)
+            mine = group_of[node.name]
+            apart = any(group_of.get(r.name) != mine or r.op not in FUSED for r in readers)
+            keep = apart or node.op not in FUSED or node.name in outside
+            found[node.name] = [f.array_of(node.name)] if keep else []
+        return found
+
+    def _through_renames(self, node: Node) -> list[Node]:
+        found, stack = [], list(self.plan.readers[node.name])
+        while stack:
+            reader = stack.pop()
+            if reader.op == "rename":
+                stack += self.plan.readers[reader.name]
+            else:
+                found.append(reader)
+        return found
+
+    def write(self, f: Function, write: Write) -> None:
+        """One stored array gets its new value."""
+        node = next(
+            n for n in self.plan.graph.nodes if n.op == "stored" and n.get("name") == write.stored
+        )
+        target = f.array_of(node.name)
+        value = self.plan.graph.by_name[write.value]
+        variables = {a: variable(a) for a in node.axes}
+        flat = value.axes == node.axes or not value.axes
+        with (
+            f.body.block(f"for i in range({length(node.axes)})")
+            if flat
+            else f.body.block("if True")
+        ):
+            if flat:
+                text = (
+                    f.operand(write.value, variables, "i", self.wide[node.name])
+                    if value.axes
+                    else f.operand(write.value, {}, None, self.wide[node.name])
+                )
+                f.body(f"{target}[i] = {text}", note=f"next {write.stored}")
+            else:
+                text = f.operand(write.value, variables, None, self.wide[node.name])
+                at = offset(node.axes, variables, None)
+                loops(
+                    f.body, list(node.axes), variables, lambda: f.body(f"{target}[{at}] = {text}")
+                )
+
+    def needed(self, roots: Iterable[str], place: str) -> list[Node]:
+        """The nodes of a place that some values need, in causal order."""
+        live, stack = set[str](), list(roots)
+        while stack:
+            name = stack.pop()
+            if name in live:
+                continue
+            live.add(name)
+            stack += self.plan.graph.by_name[name].args
+        return [
+            n for n in self.plan.graph.nodes if n.name in live and self.plan.place[n.name] == place
+        ]
+
+
+def prepared(graph: Graph) -> Graph:
+    """Give states whose value is a leaf, and leaves that products read, a node of their own."""
+    build, table = Builder(), dict[str, str]()
+    states = {s.value for s in graph.states}
+    copies: dict[str, str] = {}
+
+    def copied(node: Node) -> str:
+        if node.name not in copies:
+            copies[node.name] = build.node("stop", (table[node.name],), node.axes, node.span, "")
+        return copies[node.name]
+
+    for node in graph.nodes:
+        args = [table[a] for a in node.args]
+        if node.op in ("project_w", "uses"):
+            operands = [graph.by_name[a] for a in node.args]
+            args = [
+                copied(o) if _leaf(graph, o) in ("previous", "later") else table[o.name]
+                for o in operands
+            ]
+        table[node.name] = copy_node(build, node, args)
+        if node.op == "rename" and any(old == PARTNER for old, _ in node.get("names")):
+            table[node.name] = copied(node)  # kernels want a sample's values as a row
+        if node.name in states and _leaf(graph, node) in LEAVES:
+            copied(node)
+    made = rewire(graph, build, table)
+    moved = tuple(
+        replace(s, value=copies[old.value]) if old.value in copies else s
+        for s, old in zip(made.states, graph.states, strict=True)
+    )
+    return replace(made, states=moved)
+
+
+def _leaf(graph: Graph, node: Node) -> str:
+    """The kind of a node behind renamings."""
+    while node.op == "rename":
+        node = graph.by_name[node.args[0]]
+    return node.op
+
+
+def _refuse_short_sweeps(plan: Schedule) -> None:
+    """A sweep against time goes over one chunk: that must be all steps between two updates."""
+    if "backward" not in plan.clock.values():
+        return
+    graph = plan.graph
+    periods = {(g.every, g.unit) for g in graph.groups}
+    wanted = {0 if unit == "sequences" else every for every, unit in periods}
+    always = all(graph.by_name[g.gate].op == "const" for g in graph.groups)
+    why = "their schedules differ" if len(periods) > 1 else plan.why
+    if periods == {(1, "steps")} and not always:
+        why = "between the updates of a window that closes are many steps"
+    elif wanted == {plan.chunk}:
+        return
+    raise BackendError(
+        f"the cpu backend takes a derivative through time over whole stretches between updates, but {why}; "
+        "update every sequence, or use `--backend reference`"
+    )
+
+
+def _refuse_lost_records(graph: Graph, plan: Schedule) -> None:
+    """Only what a stage computes is written down."""
+    for name, value in graph.records:
+        node = graph.by_name[value]
+        while node.op == "rename":
+            node = graph.by_name[node.args[0]]
+        if node.name not in plan.stage:
+            raise BackendError(
+                f"the cpu backend cannot record `{name}`, which is the same for all samples or is fed by the data; "
+                "leave it out, or use `--backend reference`"
+            )
+
+
+def emit_graph(name: str, graph: Graph) -> Emitted:
+    """The code of one graph."""
+    graph = prepared(graph)
+    plan = schedule(graph)
+    _refuse_short_sweeps(plan)
+    _refuse_lost_records(graph, plan)
+    code = GraphCode(name, plan, Arrays(graph), widths(graph))
+    refresh = code.plain(f"{name}_refresh", plan.of("fixed"))
+    stages = [code.stage(k) if plan.stages[k] else "" for k in range(len(plan.stages))]
+    driver = Driver(code, refresh, stages)
+    text = driver.text()
+    parts = [t for _, _, t in code.functions]
+    specs = tuple(code.arrays.specs[a] for a in driver.used)
+    recorded: dict[str, list[str]] = {}
+    for record, value in graph.records:
+        recorded.setdefault(code.resolved(value), []).append(record)
+    body = "\n\n".join([*parts, text])
+    return Emitted(name, body, specs, tuple(code.arrays.rates), plan.chunk, graph, recorded)
+
+
+@dataclass
+class Driver:
+    """The function that runs one whole sequence."""
+
+    code: GraphCode
+    refresh: str
+    stages: list[str]
+    used: dict[str, None] = field(default_factory=dict)
+    w: Writer = field(default_factory=Writer)
+    opens: dict[str, str] = field(default_factory=dict)  # gate node -> array of flags
+
+    def call(self, name: str, *first: str) -> str:
+        """A call of an emitted function with the arrays it takes."""
+        arguments = next(a for n, a, _ in self.code.functions if n == name)
+        for a in arguments:
+            self.used.setdefault(a)
+        return f"{name}({', '.join([*first, *arguments])})"
+
+    def array(self, name: str) -> str:
+        """An array the driver itself uses."""
+        self.used.setdefault(name)
+        return name
+
+    def text(self) -> str:
+        """The driver, after everything it calls has been emitted."""
+        graph = self.code.plan.graph
+        groups = {g.name: self._group_functions(g) for g in graph.groups}
+        gates = dict.fromkeys(w.gate for w in graph.writes if not w.group)
+        nexts = {gate: self._next_function(graph, k, gate) for k, gate in enumerate(gates)}
+        body = Writer()
+        self.w = body
+        body.depth = 1
+        self._begin(graph)
+        with body.block("for t0 in range(0, T, K)"):
+            body("t1 = min(t0 + K, T)")
+            body("steps = t1 - t0")
+            self._chunk(graph, groups, nexts)
+        head = Writer()
+        head("@njit(cache=True)")
+        head(f"def {self.code.name}(T, B, K, want, {', '.join(self.used)}):")
+        return head.text() + body.text()
+
+    def _next_function(self, graph: Graph, number: int, gate: str) -> str:
+        """A function that puts all `next` values of one gate in place."""
+        writes = [w for w in graph.writes if not w.group and w.gate == gate]
+        return self.code.plain(f"{self.code.name}_next_{number}", [], writes, step=True)
+
+    def _group_functions(self, group: Group) -> tuple[str, str]:
+        """Functions that compute an update and that put it in place."""
+        code, name = self.code, f"{self.code.name}_update_{group.name}"
+        writes = [w for w in code.plan.graph.writes if w.group == group.name]
+        roots = [x for w in writes for x in (w.value, w.gradient) if x]
+        compute = code.plain(name, code.needed(roots, "update"))
+        return compute, code.plain(f"{name}_write", [], writes=writes)
+
+    def _begin(self, graph: Graph) -> None:
+        w = self.w
+        w(self.call(self.refresh, "T", "B"))
+        states = {s.source: n for n, s in self.code.arrays.specs.items() if s.role == "state"}
+        carries = {s.source: n for n, s in self.code.arrays.specs.items() if s.role == "carry"}
+        for s in graph.states:
+            for array in (states.get(s.name), carries.get(s.name)):
+                if array is not None:
+                    self._first(s.first, array)
+        for spec in [s for s in self.code.arrays.specs.values() if s.role == "total"]:
+            w(f"fill_row({self.array(spec.name)}, 0)")
+        for g in graph.groups:
+            w(f"filled_{g.name} = False")
+            w(f"{self._updates(g)} = 0")
+
+    def _first(self, first: str | None, array: str) -> None:
+        w = self.w
+        fill = "fill_rows" if self.code.arrays.specs[array].shape[0] == "B" else "fill_row"
+        if first is None:
+            w(f"{fill}({self.array(array)}, 0)")
+            return
+        node = self.code.plan.graph.by_name[first]
+        if node.op == "const":
+            w(f"{fill}({self.array(array)}, {number(node.get('value'), True)})")
+            return
+        value = self.array(
+            ("p_" if node.op == "stored" else "w_") + self.code.arrays.identifier(node)
+        )
+        rows = fill == "fill_rows"
+        if not node.axes:
+            w(f"{fill}({self.array(array)}, {value}[0])")
+        else:
+            w(f"{'spread_rows' if rows else 'copy_row'}({self.array(array)}, {value})")
+
+    def _chunk(
+        self, graph: Graph, groups: dict[str, tuple[str, str]], nexts: dict[str, str]
+    ) -> None:
+        w = self.w
+        for name in self.stages:
+            if name:
+                w(self.call(name, "t0", "t1", "T", "B"))
+        for node in graph.nodes:
+            if node.op == "collect":
+                self._collect(node)
+        fires = []
+        for g in graph.groups:
+            w(f"fire_{g.name} = {self._due(g)} and filled_{g.name}")
+            fires.append(f"fire_{g.name}")
+            with w.block(f"if fire_{g.name}"):
+                w(self.call(groups[g.name][0], "T", "B"))
+        for g in graph.groups:
+            with w.block(f"if fire_{g.name}"):
+                self._keep_gradients(graph, g)
+                w(self.call(groups[g.name][1], "T", "B"))
+                for node in graph.nodes:
+                    if node.op == "collect" and node.get("group") == g.name:
+                        w(f"fill_row({self._total(node)}, 0)")
+                w(f"filled_{g.name} = False")
+                w(f"{self._updates(g)} += 1")
+        self._nexts(nexts, fires)
+        self._carry(graph)
+
+    def _updates(self, group: Group) -> str:
+        """How many updates of a group there were so far."""
+        groups = self.code.plan.graph.groups
+        shape = (str(len(groups)),)
+        array = self.array(self.code.arrays.add("updates", "updates", "", shape, "I"))
+        return f"{array}[{groups.index(group)}]"
+
+    def _total(self, node: Node) -> str:
+        return self.array("u_" + self.code.arrays.identifier(node))
+
+    def _nexts(self, nexts: dict[str, str], fires: list[str]) -> None:
+        w = self.w
+        for gate, function in nexts.items():
+            with w.block(f"if {self._open(gate)}[0]"):
+                w(self.call(function, "t0", "T", "B"))
+            fires = [*fires, "True"]
+        if fires:
+            with w.block(f"if {' or '.join(fires)}"):
+                w(self.call(self.refresh, "T", "B"))
+
+    def _open(self, gate: str) -> str:
+        """An array that says for each step of the chunk whether a gate is open; made once per chunk."""
+        code = self.code
+        if gate in self.opens:
+            return self.opens[gate]
+        node = code.plan.graph.by_name[code.resolved(gate)]
+        if node.op == "const":
+            name = "ALWAYS" if node.get("value") else "NEVER"
+            self.opens[gate] = name
+            return name
+        ident = "open_" + code.arrays.identifier(node)
+        self.array(code.arrays.add(ident, "open", gate, ("K",), "U"))
+        if code.plan.place[node.name] == "control":
+            f = Function(f"{code.name}_{ident}", code.plan, code.arrays, code.wide, False, -1)
+            text = f.control(node.name)
+            f.use(ident)
+            w = Writer()
+            w("@njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)")
+            with (
+                w.block(f"def {f.name}({', '.join(['t0', 't1', 'T', 'B', *f.used])})"),
+                w.block("for t in range(t0, t1)"),
+            ):
+                for n, value in f.controls.items():
+                    w(f"{n} = {value}")
+                w(f"{ident}[t - t0] = {text} != 0")
+            code.functions.append((f.name, list(f.used), w.text()))
+            self.w(self.call(f.name, "t0", "t1", "T", "B"))
+        else:
+            history = self.array("h_" + code.arrays.identifier(node))
+            with self.w.block("for k in range(steps)"):
+                self.w(f"{ident}[k] = {history}[k, 0] != 0")
+        self.opens[gate] = ident
+        return ident
+
+    def _collect(self, node: Node) -> None:
+        w, code, graph = self.w, self.code, self.code.plan.graph
+        value, gate = graph.by_name[node.args[0]], self._open(node.args[1])
+        total = self._total(node)
+        code.arrays.add(
+            total, "total", node.name, (length(node.axes),), "D" if code.wide[node.name] else "F"
+        )
+        group = node.get("group")
+        if gate == "ALWAYS":
+            w(f"filled_{group} = True")
+        elif gate != "NEVER":
+            with w.block("for k in range(steps)"), w.block(f"if {gate}[k]"):
+                w(f"filled_{group} = True")
+        if value.name in code.plan.stage:
+            history = self.array(
+                "h_" + code.arrays.identifier(graph.by_name[code.resolved(value.name)])
+            )
+            name = f"add_steps({total}, {history}, {gate}, steps)"
+            w(name)
+            return
+        if code.plan.place[value.name] in ("fixed", "control") or value.op == "const":
+            f = Function("", code.plan, code.arrays, code.wide, False, -1)
+            text = f.operand(
+                value.name,
+                {a: variable(a) for a in value.axes},
+                "i" if value.axes else None,
+                code.wide[node.name],
+            )
+            for a in f.used:
+                self.array(a)
+            with (
+                w.block("for k in range(steps)"),
+                w.block(f"if {gate}[k]"),
+                w.block(f"for i in range({length(node.axes)})"),
+            ):
+                w(f"{total}[i] += {text}")
+            return
+        geometry = value.get("geometry")
+        a, z = (self._operand(x) for x in value.args)
+        if geometry.kind == "dense":
+            w(
+                f"dense_product({total}, {a}, {z}, {gate}, steps, B, {size(geometry.pre)}, {size(geometry.post)})"
+            )
+        else:
+            w(f"{geometry.kind}_product({total}, {a}, {z}, {gate}, steps, B, {shape_of(geometry)})")
+
+    def _operand(self, name: str) -> str:
+        """An operand of a weight product over the chunk."""
+        node = self.code.plan.graph.by_name[self.code.resolved(name)]
+        if node.op == "field":
+            return self.array(f"x_{node.get('name')}") + "[t0:t1]"
+        if self.code.plan.place[node.name] != "sample":
+            raise NotImplementedError(f"a weight product with `{node.op}`")
+        return self.array("h_" + self.code.arrays.identifier(node))
+
+    def _due(self, group: Group) -> str:
+        if group.unit == "sequences":
+            return "t1 == T"
+        if group.every == 1:
+            gate = self._open(group.gate)
+            return f"{gate}[0] != 0"
+        return f"(t1 % {group.every} == 0 or t1 == T)"
+
+    def _keep_gradients(self, graph: Graph, group: Group) -> None:
+        code = self.code
+        for write in graph.writes:
+            if write.group != group.name or not write.gradient:
+                continue
+            node = graph.by_name[code.resolved(write.gradient)]
+            stored = next(
+                n for n in graph.nodes if n.op == "stored" and n.get("name") == write.stored
+            )
+            name = "g_" + code.arrays.identifier(stored)
+            self.array(
+                code.arrays.add(name, "gradient", write.stored, ("U", length(stored.axes)), "D")
+            )
+            f = Function("", code.plan, code.arrays, code.wide, False, -1)
+            source = f.array_of(node.name) if node.op != "const" else "D(0.0)"
+            for a in f.used:
+                self.array(a)
+            with self.w.block("if want"):
+                copy = "fill_row" if node.op == "const" else "copy_row"
+                self.w(f"{copy}({name}[{self._updates(group)}], {source})")
+
+    def _carry(self, graph: Graph) -> None:
+        """The last step's values that other stages read at the next chunk's first step."""
+        specs = self.code.arrays.specs
+        for spec in [s for s in specs.values() if s.role == "carry"]:
+            state = graph.state[spec.source]
+            value = graph.by_name[self.code.resolved(state.value)]
+            history = self.array("h_" + self.code.arrays.identifier(value))
+            copy = "copy_rows" if spec.shape[0] == "B" else "copy_row"
+            self.w(f"{copy}({self.array(spec.name)}, {history}[steps - 1])")

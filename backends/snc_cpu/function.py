@@ -1,0 +1,692 @@
+"""One emitted function: a stage over a chunk of steps, for one sample or for the whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from snc.codegen.writer import Writer
+from snc.graph.geometry import Geometry
+from snc.graph.graph import PARTNER, SAMPLE, Axes, Axis, Node, features, size
+from snc.program.schedule import Schedule
+from snc_cpu.arrays import Arrays, lead, length, rest
+from snc_cpu.nest import FUSED, expression, loops, number, offset, user_index, variable
+
+
+@dataclass
+class Function:
+    """A function being written. `sample` says whether the sample is fixed (`b`) or a loop."""
+
+    name: str
+    plan: Schedule
+    arrays: Arrays
+    wide: dict[str, bool]
+    sample: bool
+    stage: int  # -1 for what is computed between sequences and at updates
+    used: dict[str, None] = field(default_factory=dict)  # arrays, in order of first use
+    views: dict[str, str] = field(default_factory=dict)  # made at the head of a step
+    heads: dict[str, str] = field(default_factory=dict)  # made at the head of the function
+    local: dict[str, str] = field(
+        default_factory=dict
+    )  # node -> scalar variable in the current loop
+    scratch: dict[str, str] = field(default_factory=dict)
+    controls: dict[str, str] = field(default_factory=dict)
+    every: bool = False  # whether arrays are asked for with all samples
+    body: Writer = field(default_factory=Writer)
+
+    # where values are ---------------------------------------------------------------------------------
+
+    def use(self, array: str) -> str:
+        """Name an array that becomes an argument."""
+        self.used.setdefault(array)
+        return array
+
+    def node(self, name: str) -> Node:
+        """A node of the graph."""
+        return self.plan.graph.by_name[name]
+
+    def array_of(self, name: str) -> str:
+        """An expression for the array of a node: 1-D per sample, [B, n] where samples are a loop."""
+        node = self.node(name)
+        place = self.plan.place[name]
+        if node.op == "rename":
+            if any(PARTNER in pair for pair in node.get("names")):
+                return self.array_of_all(node.args[0])
+            return self.array_of(node.args[0])
+        if name in self.scratch and not self.every:
+            return self.scratch[name]
+        ident = self.arrays.identifier(node)
+        if node.op == "stored":
+            return self.use(
+                self.arrays.add(
+                    f"p_{ident}", "stored", node.get("name"), (length(node.axes),), self.kind(node)
+                )
+            )
+        if place == "fixed":
+            return self.use(
+                self.arrays.add(f"w_{ident}", "fixed", name, (length(node.axes),), self.kind(node))
+            )
+        if place == "update":
+            return self.use(
+                self.arrays.add(
+                    f"u_{ident}",
+                    "total" if node.op == "collect" else "fixed",
+                    name,
+                    (length(node.axes),),
+                    self.kind(node),
+                )
+            )
+        if node.op == "field":
+            return self.view(
+                f"x_{node.get('name')}",
+                "field",
+                name,
+                ("T", "B", length(node.axes)),
+                self.kind(node),
+                "t",
+            )
+        if node.op == "previous":
+            return self.previous(node)
+        if node.op == "later":
+            return self.scratch[f"later:{node.get('state')}"]
+        return self.history(node)
+
+    def array_of_all(self, name: str) -> str:
+        """The array of a node for all samples, also where the sample is fixed."""
+        before, self.every = self.every, True
+        try:
+            return self.array_of(name)
+        finally:
+            self.every = before
+
+    def fixed(self, axes: Axes) -> bool:
+        """Whether a value of these axes is seen for one sample here."""
+        return self.sample and not self.every and lead(axes) == SAMPLE
+
+    def kind(self, node: Node) -> str:
+        """The precision of a node's array."""
+        return "D" if self.wide[node.name] else "F"
+
+    def history(self, node: Node) -> str:
+        """The array of a node of another stage, at this step."""
+        ident = self.arrays.identifier(node)
+        batch = lead(node.axes) is not None
+        shape = ("K", "B", length(node.axes)) if batch else ("K", length(node.axes))
+        return self.view(f"h_{ident}", "history", node.name, shape, self.kind(node), "k")
+
+    def previous(self, node: Node) -> str:
+        """The value of a state one step ago."""
+        state = self.plan.graph.state[node.get("state")]
+        made = self.plan.stage.get(state.value)
+        shape = ("B", length(node.axes)) if lead(node.axes) is not None else (length(node.axes),)
+        value = self.node(state.value)
+        ident = self.arrays.identifier(value)
+        if made == self.stage:
+            array = self.use(
+                self.arrays.add(f"s_{ident}", "state", state.name, shape, self.kind(node))
+            )
+            return self.at_sample(array, node.axes)
+        carry = self.use(self.arrays.add(f"c_{ident}", "carry", state.name, shape, self.kind(node)))
+        if made is None:
+            return self.at_sample(carry, node.axes)
+        whole = (
+            ("K", "B", length(node.axes))
+            if lead(node.axes) is not None
+            else ("K", length(node.axes))
+        )
+        past = self.use(
+            self.arrays.add(f"h_{ident}", "history", state.value, whole, self.kind(value))
+        )
+        name = f"was_{ident}{'_all' if self.every else ''}"
+        index = ", b" if self.fixed(node.axes) else ""
+        now = self.at_sample(carry, node.axes)
+        self.views.setdefault(name, f"{now} if k == 0 else {past}[k - 1{index}]")
+        return name
+
+    def at_sample(self, array: str, axes: Axes) -> str:
+        """An array's part for this sample."""
+        if self.fixed(axes):
+            name = f"{array}__b"
+            self.heads.setdefault(name, f"{array}[b]")
+            return name
+        return array
+
+    def view(
+        self, array: str, role: str, source: str, shape: tuple[str, ...], kind: str, step: str
+    ) -> str:
+        """An array at this step, and for this sample where it has one."""
+        self.use(self.arrays.add(array, role, source, shape, kind))
+        axes = self.node(source).axes
+        fixed = self.fixed(axes)
+        name = f"{array}__{step}{'_all' if self.every else ''}"
+        self.views.setdefault(name, f"{array}[{step}, b]" if fixed else f"{array}[{step}]")
+        return name
+
+    def operand(self, name: str, variables: dict[Axis, str], flat: str | None, wide: bool) -> str:
+        """A node's value at the loop variables, in the asked precision."""
+        node = self.node(name)
+        if node.op == "const":
+            return number(node.get("value"), wide)
+        behind = self.behind(name)
+        if behind in self.local:
+            text, mine = self.local[behind], self.wide[behind]
+        elif self.plan.place[name] == "control" or node.op == "scalar":
+            text, mine = self.control(name), True
+        else:
+            text, mine = self.element(name, variables, flat), self.stored_wide(name)
+        if mine == wide:
+            return text
+        return f"{'D' if wide else 'F'}({text})"
+
+    def behind(self, name: str) -> str:
+        """A node without renamings that keep the loop the same."""
+        node = self.node(name)
+        while node.op == "rename" and not any(PARTNER in pair for pair in node.get("names")):
+            node = self.node(node.args[0])
+        return node.name
+
+    def stored_wide(self, name: str) -> bool:
+        """The precision of the array a node's value is read from."""
+        node = self.node(name)
+        while node.op == "rename":
+            node = self.node(node.args[0])
+        return self.wide[node.name]
+
+    def element(self, name: str, variables: dict[Axis, str], flat: str | None) -> str:
+        """One element of a node's array; renamed axes are those of the array that holds the value."""
+        array, node = self.array_of(name), self.node(name)
+        if self.sample:
+            variables = {SAMPLE: "b", **variables}
+        crossed = False  # whether the value is that of another sample
+        while node.op == "rename":
+            crossed |= any(PARTNER in pair for pair in node.get("names"))
+            back = {old: variables[new] for old, new in node.get("names") if new in variables}
+            variables = {**variables, **back}
+            node = self.node(node.args[0])
+        first = lead(node.axes)
+        index = offset(node.axes, variables, flat)
+        if first is None or (self.sample and first == SAMPLE and not crossed):
+            return f"{array}[{index}]"
+        return f"{array}[{variables[first]}, {index}]"
+
+    def layout(self, name: str) -> Axes:
+        """A node's axes in the order in which its array holds them."""
+        node, tables = self.node(name), list[dict[Axis, Axis]]()
+        while node.op == "rename":
+            tables.insert(0, dict(node.get("names")))
+            node = self.node(node.args[0])
+        axes = node.axes
+        for table in tables:
+            axes = tuple(table.get(a, a) for a in axes)
+        return axes
+
+    def control(self, name: str) -> str:
+        """A number that is recomputed here, once per step."""
+        node = self.node(name)
+        if node.op == "const":
+            return number(node.get("value"), True)
+        if node.op == "scalar":
+            return self.scalar(node.get("name"))
+        ident = "n_" + self.arrays.identifier(node)
+        if ident not in self.controls:
+            operands = [self.number_operand(a) for a in node.args]
+            self.controls[ident] = expression(node, operands, True)
+        return ident
+
+    def scalar(self, name: str) -> str:
+        """A number the engine feeds."""
+        if name.startswith("rate:"):
+            rates = self.use(self.arrays.add("rates", "rates", "", ("R",), "D"))
+            return f"{rates}[{self.arrays.rate(name)}]"
+        if name == "epoch":
+            return f"D({self.use(self.arrays.add('numbers', 'numbers', '', ('2',), 'I'))}[0])"
+        return f"D({ {'step': 't', 'steps': 'T', 'batch': 'B'}[name] })"
+
+    def number_operand(self, name: str) -> str:
+        """An operand of a control value."""
+        if self.plan.place[name] == "control" or self.node(name).op in ("const", "scalar"):
+            return self.control(name)
+        return f"D({self.array_of(name)}[0])"
+
+    # groups of nodes ----------------------------------------------------------------------------------
+
+    def domain(self, node: Node) -> Axes:
+        """The axes a node's loop runs over here."""
+        return tuple(a for a in node.axes if not (self.sample and a == SAMPLE))
+
+    def groups(self, nodes: Sequence[Node]) -> list[list[Node]]:
+        """Nodes that share a loop, in an order in which operands come first."""
+        level: dict[str, int] = {}
+        mine = {n.name for n in nodes}
+        for node in nodes:
+            height = 0
+            for a in self.sources(node):
+                if a not in mine:
+                    continue
+                other = self.node(a)
+                together = (
+                    node.op in FUSED
+                    and other.op in FUSED
+                    and self.domain(node) == self.domain(other)
+                )
+                height = max(height, level[a] + (not together))
+            level[node.name] = height
+        self.delay(nodes, level)
+        found: dict[tuple[object, ...], list[Node]] = {}
+        for node in nodes:
+            if node.op == "rename":
+                continue
+            key = (
+                (level[node.name], 0, self.domain(node))
+                if node.op in FUSED
+                else (level[node.name], 1, node.name)
+            )
+            found.setdefault(key, []).append(node)
+        return [
+            found[k] for k in sorted(found, key=lambda k: (k[0], k[1], nodes.index(found[k][0])))
+        ]
+
+    def delay(self, nodes: Sequence[Node], level: dict[str, int]) -> None:
+        """Move values towards the loop that reads them, so that they need no array."""
+        readers: dict[str, list[Node]] = {n.name: [] for n in nodes}
+        for node in nodes:
+            for a in self.sources(node):
+                if a in readers:
+                    readers[a].append(node)
+        for node in reversed(nodes):
+            if node.op not in FUSED or not readers[node.name]:
+                continue
+            domain = self.domain(node)
+            latest = [
+                level[r.name] - (r.op not in FUSED or self.domain(r) != domain)
+                for r in readers[node.name]
+            ]
+            level[node.name] = max(level[node.name], min(latest))
+
+    def sources(self, node: Node) -> list[str]:
+        """Operands, looked at through renamings."""
+        found = []
+        for a in node.args:
+            while self.node(a).op == "rename":
+                a = self.node(a).args[0]
+            found.append(a)
+        return found
+
+    def emit(self, nodes: Sequence[Node], stores: dict[str, list[str]]) -> None:
+        """Write all nodes. `stores`: where each value is to be put, as element expressions' arrays."""
+        for group in self.groups(nodes):
+            if group[0].op in FUSED:
+                self.fused(group, stores)
+            else:
+                self.single(group[0], stores)
+            self.body()
+
+    def fused(self, group: list[Node], stores: dict[str, list[str]]) -> None:
+        """One loop for nodes of the same axes."""
+        axes = self.domain(group[0])
+        inner = tuple(
+            a for a in axes if not (a == SAMPLE or (a == PARTNER and SAMPLE not in group[0].axes))
+        )
+        outer = [a for a in axes if a not in inner]
+        flat = self.flat(group, inner)
+        variables = {a: variable(a) for a in axes}
+        order: list[Axis] = outer if flat else [*outer, *inner]
+        self.local = {}
+
+        def lines() -> None:
+            for node in group:
+                self.line(node, variables, "i" if flat else None)
+                for target in stores.get(node.name, ()):
+                    self.store(target, node, variables, "i" if flat else None)
+
+        def body() -> None:
+            if flat and inner:
+                with self.body.block(f"for i in range({flat})"):
+                    lines()
+            else:
+                lines()
+
+        loops(self.body, order, variables, body)
+        self.local = {}
+
+    def flat(self, group: list[Node], inner: Axes) -> str | None:
+        """The length of a single loop, if every operand has all axes or none."""
+        for node in group:
+            if node.op in ("onehot", "range", "linspace", "random") and len(inner) > 1:
+                return None
+            for a in node.args:
+                mine = tuple(k for k in self.layout(a) if k in inner)
+                if mine and mine != inner:
+                    return None
+                if tuple(
+                    k
+                    for k in self.node(a).axes
+                    if k not in inner and k not in self.domain(node) and k != SAMPLE
+                ):
+                    return None
+        total = "1"
+        if inner:
+            n = size(inner)
+            total = ("B" if n == 1 else f"B * {n}") if PARTNER in inner else str(n)
+        return total
+
+    def line(self, node: Node, variables: dict[Axis, str], flat: str | None) -> None:
+        """The assignment of one fused node."""
+        wide = self.wide[node.name]
+        name = "v_" + self.arrays.identifier(node)
+        if node.op == "onehot":
+            label = self.operand(node.args[0], variables, None, True)
+            index = (
+                variables[node.get("over")]
+                if flat is None or features(node.axes) != (node.get("over"),)
+                else flat
+            )
+            text = f"{number(1.0, wide)} if int({label}) == {index} else {number(0.0, wide)}"
+        elif node.op in ("range", "linspace"):
+            text = self.table(node, flat or variables[node.axes[0]], wide)
+        elif node.op == "random":
+            text = self.random(node, variables, flat, wide)
+        else:
+            text = expression(
+                node, [self.operand(a, variables, flat, wide) for a in node.args], wide
+            )
+        where = "" if not node.span.source.text else str(node.span)
+        self.body(f"{name} = {text}", note=where)
+        self.local[node.name] = name
+
+    def table(self, node: Node, index: str, wide: bool) -> str:
+        """An element of `range` or `linspace`."""
+        kind = "D" if wide else "F"
+        if node.op == "range":
+            return f"{kind}({index})"
+        first, last, n = node.get("first"), node.get("last"), node.get("n")
+        return f"{kind}({first!r} + {(last - first) / max(1, n - 1)!r} * {index})"
+
+    def random(self, node: Node, variables: dict[Axis, str], flat: str | None, wide: bool) -> str:
+        """A value of a random stream at this step, sample and element."""
+        key = self.use(
+            self.arrays.add(
+                "key_" + self.arrays.identifier(node), "key", node.get("stream"), ("2",), "Q"
+            )
+        )
+        element = flat if flat and features(node.axes) else user_index(node.axes, variables)
+        step = "t" if node.get("every") == "step" else "0"
+        ids = self.use(self.arrays.add("sample_ids", "samples", "", ("B",), "I"))
+        sample = (
+            f"{ids}[b]"
+            if SAMPLE in node.axes
+            else f"{self.use(self.arrays.add('numbers', 'numbers', '', ('2',), 'I'))}[1]"
+        )
+        epoch = self.use(self.arrays.add("numbers", "numbers", "", ("2",), "I")) + "[0]"
+        word = f"word({element}, {step}, {sample}, {epoch}, {key}[0], {key}[1])"
+        one, zero = number(1.0, wide), number(0.0, wide)
+        p = [self.operand(a, variables, flat, True) for a in node.args]
+        if node.get("draw") == "bernoulli":
+            return f"{one} if D({word}) < np.rint({p[0]} * D(4294967296.0)) else {zero}"
+        return f"{'D' if wide else 'F'}({p[0]} + ({p[1]} - {p[0]}) * D({word} >> np.uint64(8)) * D({2.0**-24!r}))"
+
+    def store(self, target: str, node: Node, variables: dict[Axis, str], flat: str | None) -> None:
+        """Put a value of the current loop into an array."""
+        first = lead(node.axes)
+        index = offset(node.axes, variables, flat)
+        if first is not None and not (self.sample and first == SAMPLE):
+            index = f"{variables[first]}, {index}"
+        self.body(f"{target}[{index}] = {self.local[node.name]}")
+
+    # nodes of their own -------------------------------------------------------------------------------
+
+    def single(self, node: Node, stores: dict[str, list[str]]) -> None:
+        """A node that is not element by element."""
+        targets = list(stores.get(node.name, ()))
+        out = targets[0]
+        if node.op in PRIMITIVES and self.sample:
+            PRIMITIVES[node.op](self, node, out)
+        elif node.op in PRIMITIVES or node.op == "project_w":
+            self.batched(node, out)
+        else:
+            SINGLE[node.op](self, node, out)
+        for more in targets[1:]:
+            self.body(f"{self.whole('copy', node)}({more}, {out})")
+
+    def whole(self, what: str, node: Node) -> str:
+        """The primitive that copies or fills a node's array here."""
+        first = lead(node.axes)
+        return (
+            f"{what}_row" if first is None or (self.sample and first == SAMPLE) else f"{what}_rows"
+        )
+
+    def batched(self, node: Node, out: str) -> None:
+        """A projection or product outside the loop over samples."""
+        if node.op == "project_w":
+            geometry = node.get("geometry")
+            a, z = (self.array_of(x) for x in node.args)
+            self.body(f"fill_row({out}, 0)")
+            call = f"{a}.reshape((1, *{a}.shape)), {z}.reshape((1, *{z}.shape)), ALWAYS, 1, B"
+            if geometry.kind == "dense":
+                self.body(
+                    f"dense_product({out}, {call}, {size(geometry.pre)}, {size(geometry.post)})"
+                )
+            else:
+                self.body(f"{geometry.kind}_product({out}, {call}, {shape_of(geometry)})")
+            return
+        if lead(node.axes) is None:
+            PRIMITIVES[node.op](self, node, out)
+            return
+        with self.body.block("for b in range(B)"):
+            PRIMITIVES[node.op](self, node, f"{out}[b]", rows=True)
+
+    def row(self, name: str, rows: bool) -> str:
+        """A node's array, or its row for sample b."""
+        array = self.array_of(name)
+        return f"{array}[b]" if rows and lead(self.node(name).axes) is not None else array
+
+
+def shape_of(geometry: Geometry) -> str:
+    """The numbers of a convolution as a tuple of code."""
+    g = geometry
+    height, width = g.extent("pre")
+    rows, columns = g.extent("post")
+    numbers = (height, width, g.channels("pre"), rows, columns, g.channels("post"), *g.kernel, g.stride, *g.padding,
+               g.dilation, g.groups)  # fmt: skip
+    if g.kind == "conv_transpose":
+        numbers = (rows, columns, g.channels("post"), height, width, g.channels("pre"), *g.kernel, g.stride,
+                   *g.padding, g.dilation, g.groups)  # fmt: skip
+    return str(numbers)
+
+
+def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
+    g: Geometry = node.get("geometry")
+    w, x = f.array_of(node.args[0]), f.row(node.args[1], rows)
+    transpose = node.op == "project_x"
+    if g.kind == "dense":
+        f.body(f"dense{'_x' if transpose else ''}({w}, {x}, {out})")
+    elif g.kind == "conv":
+        f.body(f"conv{'_x' if transpose else ''}({w}, {x}, {out}, {shape_of(g)})")
+    else:
+        f.body(f"conv_transpose{'_x' if transpose else ''}({w}, {x}, {out}, {shape_of(g)})")
+
+
+def _extent(axes: Axes) -> tuple[int, int, int]:
+    sizes = {a.kind: a.size for a in features(axes)}
+    return sizes["height"], sizes["width"], sizes["channel"]
+
+
+def _pool(f: Function, node: Node, out: str, rows: bool = False) -> None:
+    back = node.op.endswith("_x")
+    x = node.args[0]
+    big = f.node(x).axes if not back else node.axes
+    small = node.axes if not back else f.node(node.args[-1]).axes
+    shape = (*_extent(big), *_extent(small)[:2])
+    if "window" in dict(node.attributes):
+        shape = (*shape, *node.get("window"), *node.get("stride"))
+    given = ", ".join(f.row(a, rows) for a in node.args)
+    f.body(f"{node.op}({given}, {out}, {shape})")
+
+
+PRIMITIVES = {
+    "project": _project, "project_x": _project, "max_pool": _pool, "max_pool_x": _pool, "avg_pool": _pool,
+    "avg_pool_x": _pool, "avg_pool_to": _pool, "avg_pool_to_x": _pool,
+}  # fmt: skip
+
+
+def _position(f: Function, axes: Axes, variables: dict[Axis, str]) -> str:
+    first = lead(axes)
+    index = offset(axes, variables, None)
+    if first is None or (f.sample and first == SAMPLE):
+        return index
+    return f"{variables[first]}, {index}"
+
+
+def _reduce(f: Function, node: Node, out: str, over: Axes, term: str, every: Axes) -> None:
+    """out[kept axes] = sum of a term over axes: rows are added where the last axis is kept."""
+    variables = {a: variable(a) for a in every}
+    kept = list(f.domain(node))
+    gone = [a for a in over if not (f.sample and a == SAMPLE)]
+    kind = "D" if f.wide[node.name] else "F"
+    into = f"{out}[{_position(f, node.axes, variables)}]"
+    adds_rows = kept and every and every[-1] in kept and f.wide[node.name] == _term_wide(f, node)
+    if adds_rows:
+        f.body(f"{f.whole('fill', node)}({out}, 0)")
+        order = [a for a in every if not (f.sample and a == SAMPLE)]
+        loops(f.body, order, variables, lambda: f.body(f"{into} += {term}"))
+        return
+
+    def inner() -> None:
+        f.body("total = D(0.0)" if _term_wide(f, node) else f"total = {kind}(0.0)")
+        loops(f.body, gone, variables, lambda: f.body(f"total += {term}"))
+        f.body(f"{into} = {kind}(total)")
+
+    loops(f.body, kept, variables, inner)
+
+
+def _term_wide(f: Function, node: Node) -> bool:
+    return any(f.wide[a] for a in node.args) or f.wide[node.name]
+
+
+def _sum(f: Function, node: Node, out: str) -> None:
+    (x,) = node.args
+    every = f.node(x).axes
+    variables = {a: variable(a) for a in every}
+    term = f.operand(x, variables, None, _term_wide(f, node))
+    _reduce(f, node, out, node.get("over"), term, every)
+
+
+def _uses(f: Function, node: Node, out: str) -> None:
+    (x,) = node.args
+    every = tuple(dict.fromkeys([SAMPLE, *node.axes]))
+    variables = {a: variable(a) for a in every}
+    term = f.operand(x, variables, None, _term_wide(f, node))
+    _reduce(f, node, out, (SAMPLE,), term, every)
+
+
+def _dot(f: Function, node: Node, out: str) -> None:
+    every = tuple(dict.fromkeys([*(a for a in node.axes), *node.get("over")]))
+    variables = {
+        a: variable(a) for a in (*every, *f.node(node.args[0]).axes, *f.node(node.args[1]).axes)
+    }
+    wide = _term_wide(f, node)
+    x, y = (f.operand(a, variables, None, wide) for a in node.args)
+    _reduce(f, node, out, node.get("over"), f"{x} * {y}", every)
+
+
+def _argmax(f: Function, node: Node, out: str) -> None:
+    (x,), axis = node.args, node.get("over")
+    variables = {a: variable(a) for a in f.node(x).axes}
+    v = variables[axis]
+
+    def inner() -> None:
+        f.body("best = 0")
+        with f.body.block(f"for {v} in range({axis.size})"):
+            now = f.operand(x, variables, None, f.stored_wide(x))
+            top = f.operand(x, {**variables, axis: "best"}, None, f.stored_wide(x))
+            with f.body.block(f"if {now} > {top}"):
+                f.body(f"best = {v}")
+        f.body(f"{out}[{_position(f, node.axes, variables)}] = best")
+
+    loops(f.body, list(f.domain(node)), variables, inner)
+
+
+def _log_softmax(f: Function, node: Node, out: str) -> None:
+    (x,), axis = node.args, node.get("over")
+    variables = {a: variable(a) for a in node.axes}
+    v, count = variables[axis], "B" if axis == PARTNER else str(axis.size)
+    text = f.operand(x, variables, None, True)
+    outer = [a for a in f.domain(node) if a != axis]
+
+    def inner() -> None:
+        f.body("top = D(-np.inf)")
+        with f.body.block(f"for {v} in range({count})"), f.body.block(f"if {text} > top"):
+            f.body(f"top = {text}")
+        f.body("total = D(0.0)")
+        with f.body.block(f"for {v} in range({count})"):
+            f.body(f"total += math.exp({text} - top)")
+        f.body("total = math.log(total)")
+        with f.body.block(f"for {v} in range({count})"):
+            f.body(f"{out}[{_position(f, node.axes, variables)}] = {text} - top - total")
+
+    loops(f.body, outer, variables, inner)
+
+
+def _reshape(f: Function, node: Node, out: str) -> None:
+    """Through the user's order: channel, height, width."""
+    (x,) = node.args
+    axes = f.node(x).axes
+    wide = f.stored_wide(x)
+    if len(features(axes)) >= len(features(node.axes)):
+        variables = {a: variable(a) for a in axes}
+        source = f.operand(x, variables, None, wide)
+        index = user_index(axes, variables)
+        order = [a for a in axes if not (f.sample and a == SAMPLE)]
+        first = lead(node.axes)
+        at = index if first is None or f.sample else f"{variables[first]}, {index}"
+        loops(f.body, order, variables, lambda: f.body(f"{out}[{at}] = {source}"))
+        return
+    variables = {a: variable(a) for a in node.axes}
+    array, index = f.array_of(x), user_index(node.axes, variables)
+    first = lead(axes)
+    at = index if first is None or f.sample else f"{variables[first]}, {index}"
+    target = _position(f, node.axes, variables)
+    loops(
+        f.body, list(f.domain(node)), variables, lambda: f.body(f"{out}[{target}] = {array}[{at}]")
+    )
+
+
+def _concat(f: Function, node: Node, out: str) -> None:
+    axis, start = node.get("axis"), 0
+    for x in node.args:
+        axes = f.node(x).axes
+        mine = next(a for a in axes if a.key == axis.key)
+        variables = {a: variable(a) for a in axes}
+        whole = {
+            **{a: variables[a] for a in axes if a != mine},
+            axis: f"({variables[mine]} + {start})",
+        }
+        source = f.operand(x, variables, None, f.wide[node.name])
+        order = [a for a in axes if not (f.sample and a == SAMPLE)]
+        target = f"{out}[{_position(f, node.axes, whole)}]"
+        _assign(f, order, variables, target, source)
+        start += mine.size
+
+
+def _assign(
+    f: Function, order: Sequence[Axis], variables: dict[Axis, str], target: str, source: str
+) -> None:
+    loops(f.body, order, variables, lambda: f.body(f"{target} = {source}"))
+
+
+def _part(f: Function, node: Node, out: str) -> None:
+    (x,), axis, start = node.args, node.get("axis"), node.get("start")
+    mine = next(a for a in node.axes if a.key == axis.key)
+    variables = {a: variable(a) for a in node.axes}
+    whole = {**variables, axis: f"({variables[mine]} + {start})"}
+    source = f.operand(x, whole, None, f.wide[node.name])
+    target = f"{out}[{_position(f, node.axes, variables)}]"
+    loops(f.body, list(f.domain(node)), variables, lambda: f.body(f"{target} = {source}"))
+
+
+SINGLE = {
+    "sum": _sum, "uses": _uses, "dot": _dot, "argmax": _argmax, "log_softmax": _log_softmax,
+    "reshape": _reshape, "concat": _concat, "part": _part,
+}  # fmt: skip
+
+__all__ = ["Function", "rest", "shape_of"]

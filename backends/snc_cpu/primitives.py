@@ -1,0 +1,424 @@
+"""Hand-written kernels that emitted code calls: products of projections, pools, random streams.
+
+Values are channels last and flat per sample; weights are [pre, post] or [kh, kw, pre, post], so that an
+event adds a contiguous row. Every reduction has a fixed order: results do not depend on threads. Sums may
+be reassociated by the compiler inside one row (SEMANTICS 10.1), never across owners.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+PRODUCT = {"reassoc", "contract", "nsz", "arcp"}
+BLOCK = 16  # presynaptic rows that one owner of a weight product sums
+
+
+@njit(cache=True)
+def copy_row(to, source):
+    """to = source, one dimension. Array assignment by `[:]` would cost seconds of compilation."""
+    for i in range(to.size):
+        to[i] = source[i]
+
+
+@njit(cache=True)
+def copy_rows(to, source):
+    """to = source, two dimensions."""
+    for b in range(to.shape[0]):
+        for i in range(to.shape[1]):
+            to[b, i] = source[b, i]
+
+
+@njit(cache=True)
+def fill_row(to, value):
+    """to = a number, one dimension."""
+    for i in range(to.size):
+        to[i] = value
+
+
+@njit(cache=True)
+def fill_rows(to, value):
+    """to = a number, two dimensions."""
+    for b in range(to.shape[0]):
+        for i in range(to.shape[1]):
+            to[b, i] = value
+
+
+@njit(cache=True)
+def spread_rows(to, source):
+    """Every row of `to` is `source`."""
+    for b in range(to.shape[0]):
+        for i in range(to.shape[1]):
+            to[b, i] = source[i]
+
+
+@njit(cache=True, fastmath=PRODUCT)
+def dense(w, x, out):
+    """out[j] = sum_i x[i] w[i, j]; silent inputs cost a comparison."""
+    fill_row(out, 0)
+    n = out.size
+    for i in range(x.size):
+        value = x[i]
+        if value != 0:
+            row = w[i * n : (i + 1) * n]
+            for j in range(n):
+                out[j] += value * row[j]
+
+
+@njit(cache=True, fastmath=PRODUCT)
+def dense_x(w, a, out):
+    """out[i] = sum_j w[i, j] a[j], summed in the precision of a."""
+    n = a.size
+    for i in range(out.size):
+        row = w[i * n : (i + 1) * n]
+        total = a[0] * 0
+        for j in range(n):
+            total += row[j] * a[j]
+        out[i] = total
+
+
+@njit(cache=True, fastmath=PRODUCT)
+def dense_w(acc, a, z, opened, steps, batch, pre, post, owner):
+    """acc[i, j] += sum over open steps and samples of z[i] a[j], for the rows i of one owner."""
+    low, high = owner * BLOCK, min((owner + 1) * BLOCK, pre)
+    for k in range(steps):
+        if not opened[k]:
+            continue
+        for b in range(batch):
+            row = a[k, b]
+            for i in range(low, high):
+                value = z[k, b, i]
+                if value != 0:
+                    out = acc[i * post : (i + 1) * post]
+                    for j in range(post):
+                        out[j] += value * row[j]
+
+
+@njit(cache=True, parallel=True)
+def dense_product(acc, a, z, opened, steps, batch, pre, post):
+    """The weight product of a dense projection, parallel over blocks of presynaptic rows."""
+    for owner in prange((pre + BLOCK - 1) // BLOCK):
+        dense_w(acc, a, z, opened, steps, batch, pre, post, owner)
+
+
+@njit(cache=True, fastmath=PRODUCT)
+def conv(w, x, out, shape):
+    """A convolution. shape: height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups."""
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = shape
+    fill_row(out, 0)
+    mine, per = inputs // groups, outputs // groups
+    for r in range(rows):
+        for c in range(columns):
+            at = (r * columns + c) * outputs
+            for k in range(kh):
+                y = r * stride + k * dilation - ph
+                if y < 0 or y >= height:
+                    continue
+                for l in range(kw):
+                    q = c * stride + l * dilation - pw
+                    if q < 0 or q >= width:
+                        continue
+                    pixel = (y * width + q) * inputs
+                    for i in range(inputs):
+                        value = x[pixel + i]
+                        if value != 0:
+                            g = i // mine
+                            base = ((k * kw + l) * mine + i - g * mine) * outputs + g * per
+                            row = w[base : base + per]
+                            target = out[at + g * per : at + (g + 1) * per]
+                            for o in range(per):
+                                target[o] += value * row[o]
+
+
+@njit(cache=True, fastmath=PRODUCT)
+def conv_x(w, a, out, shape):
+    """The transpose of a convolution in its input; shape as for `conv`."""
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = shape
+    fill_row(out, 0)
+    mine, per = inputs // groups, outputs // groups
+    for r in range(rows):
+        for c in range(columns):
+            at = (r * columns + c) * outputs
+            for k in range(kh):
+                y = r * stride + k * dilation - ph
+                if y < 0 or y >= height:
+                    continue
+                for l in range(kw):
+                    q = c * stride + l * dilation - pw
+                    if q < 0 or q >= width:
+                        continue
+                    pixel = (y * width + q) * inputs
+                    for i in range(inputs):
+                        g = i // mine
+                        base = ((k * kw + l) * mine + i - g * mine) * outputs + g * per
+                        row = w[base : base + per]
+                        signal = a[at + g * per : at + (g + 1) * per]
+                        total = a[0] * 0
+                        for o in range(per):
+                            total += row[o] * signal[o]
+                        out[pixel + i] += total
+
+
+@njit(cache=True, fastmath=PRODUCT)
+def conv_w(acc, a, z, opened, steps, batch, shape, owner):
+    """One presynaptic channel's part of the weight product of a convolution."""
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = shape
+    mine, per = inputs // groups, outputs // groups
+    g = owner // mine
+    inner = owner - g * mine
+    for s in range(steps):
+        if not opened[s]:
+            continue
+        for b in range(batch):
+            signal, x = a[s, b], z[s, b]
+            for r in range(rows):
+                for c in range(columns):
+                    at = (r * columns + c) * outputs + g * per
+                    for k in range(kh):
+                        y = r * stride + k * dilation - ph
+                        if y < 0 or y >= height:
+                            continue
+                        for l in range(kw):
+                            q = c * stride + l * dilation - pw
+                            if q < 0 or q >= width:
+                                continue
+                            value = x[(y * width + q) * inputs + owner]
+                            if value != 0:
+                                base = ((k * kw + l) * mine + inner) * outputs + g * per
+                                target = acc[base : base + per]
+                                source = signal[at : at + per]
+                                for o in range(per):
+                                    target[o] += value * source[o]
+
+
+@njit(cache=True, parallel=True)
+def conv_product(acc, a, z, opened, steps, batch, shape):
+    """The weight product of a convolution, parallel over presynaptic channels."""
+    for owner in prange(shape[2]):
+        conv_w(acc, a, z, opened, steps, batch, shape, owner)
+
+
+@njit(cache=True, fastmath=PRODUCT)
+def conv_transpose(w, x, out, shape):
+    """A transposed convolution; w is [kh, kw, pre, post], shape that of the convolution from post to pre."""
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = shape
+    fill_row(out, 0)
+    mine, per = inputs // groups, outputs // groups
+    for r in range(rows):
+        for c in range(columns):
+            for o in range(outputs):
+                value = x[(r * columns + c) * outputs + o]
+                if value == 0:
+                    continue
+                for k in range(kh):
+                    y = r * stride + k * dilation - ph
+                    if y < 0 or y >= height:
+                        continue
+                    for l in range(kw):
+                        q = c * stride + l * dilation - pw
+                        if q < 0 or q >= width:
+                            continue
+                        first = (y * width + q) * inputs + o // per * mine
+                        base = ((k * kw + l) * outputs + o) * mine
+                        row = w[base : base + mine]
+                        target = out[first : first + mine]
+                        for i in range(mine):
+                            target[i] += value * row[i]
+
+
+@njit(cache=True, fastmath=PRODUCT)
+def conv_transpose_x(w, a, out, shape):
+    """The transpose of a transposed convolution in its input; shape as for `conv_transpose`."""
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = shape
+    mine, per = inputs // groups, outputs // groups
+    for r in range(rows):
+        for c in range(columns):
+            for o in range(outputs):
+                total = a[0] * 0
+                for k in range(kh):
+                    y = r * stride + k * dilation - ph
+                    if y < 0 or y >= height:
+                        continue
+                    for l in range(kw):
+                        q = c * stride + l * dilation - pw
+                        if q < 0 or q >= width:
+                            continue
+                        first = (y * width + q) * inputs + o // per * mine
+                        base = ((k * kw + l) * outputs + o) * mine
+                        row = w[base : base + mine]
+                        signal = a[first : first + mine]
+                        for i in range(mine):
+                            total += row[i] * signal[i]
+                out[(r * columns + c) * outputs + o] = total
+
+
+@njit(cache=True, fastmath=PRODUCT)
+def conv_transpose_w(acc, a, z, opened, steps, batch, shape, owner):
+    """One presynaptic channel's part of the weight product of a transposed convolution."""
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = shape
+    mine, per = inputs // groups, outputs // groups
+    for s in range(steps):
+        if not opened[s]:
+            continue
+        for b in range(batch):
+            signal, x = a[s, b], z[s, b]
+            for r in range(rows):
+                for c in range(columns):
+                    value = x[(r * columns + c) * outputs + owner]
+                    if value == 0:
+                        continue
+                    for k in range(kh):
+                        y = r * stride + k * dilation - ph
+                        if y < 0 or y >= height:
+                            continue
+                        for l in range(kw):
+                            q = c * stride + l * dilation - pw
+                            if q < 0 or q >= width:
+                                continue
+                            first = (y * width + q) * inputs + owner // per * mine
+                            base = ((k * kw + l) * outputs + owner) * mine
+                            target = acc[base : base + mine]
+                            source = signal[first : first + mine]
+                            for i in range(mine):
+                                target[i] += value * source[i]
+
+
+@njit(cache=True, parallel=True)
+def conv_transpose_product(acc, a, z, opened, steps, batch, shape):
+    """The weight product of a transposed convolution, parallel over presynaptic channels."""
+    for owner in prange(shape[5]):
+        conv_transpose_w(acc, a, z, opened, steps, batch, shape, owner)
+
+
+@njit(cache=True)
+def max_pool(x, out, shape):
+    """shape: height, width, channels, rows, columns, kh, kw, sh, sw."""
+    _, width, channels, rows, columns, kh, kw, sh, sw = shape
+    for r in range(rows):
+        for c in range(columns):
+            for o in range(channels):
+                best = x[((r * sh) * width + c * sw) * channels + o]
+                for k in range(kh):
+                    for l in range(kw):
+                        value = x[((r * sh + k) * width + c * sw + l) * channels + o]
+                        if value > best:
+                            best = value
+                out[(r * columns + c) * channels + o] = best
+
+
+@njit(cache=True)
+def max_pool_x(x, bar, out, shape):
+    """The derivative goes to the first maximum in row-major order."""
+    _, width, channels, rows, columns, kh, kw, sh, sw = shape
+    fill_row(out, 0)
+    for r in range(rows):
+        for c in range(columns):
+            for o in range(channels):
+                first = ((r * sh) * width + c * sw) * channels + o
+                best, at = x[first], first
+                for k in range(kh):
+                    for l in range(kw):
+                        place = ((r * sh + k) * width + c * sw + l) * channels + o
+                        if x[place] > best:
+                            best, at = x[place], place
+                out[at] += bar[(r * columns + c) * channels + o]
+
+
+@njit(cache=True)
+def avg_pool(x, out, shape):
+    """The mean of every window."""
+    _, width, channels, rows, columns, kh, kw, sh, sw = shape
+    for r in range(rows):
+        for c in range(columns):
+            for o in range(channels):
+                total = x[0] * 0
+                for k in range(kh):
+                    for l in range(kw):
+                        total += x[((r * sh + k) * width + c * sw + l) * channels + o]
+                out[(r * columns + c) * channels + o] = total / (kh * kw)
+
+
+@njit(cache=True)
+def avg_pool_x(bar, out, shape):
+    """Equal shares for all of a window."""
+    _, width, channels, rows, columns, kh, kw, sh, sw = shape
+    fill_row(out, 0)
+    for r in range(rows):
+        for c in range(columns):
+            for o in range(channels):
+                share = bar[(r * columns + c) * channels + o] / (kh * kw)
+                for k in range(kh):
+                    for l in range(kw):
+                        out[((r * sh + k) * width + c * sw + l) * channels + o] += share
+
+
+@njit(cache=True)
+def avg_pool_to(x, out, shape):
+    """Adaptive mean: cell i of m covers floor(i n / m) to ceil((i + 1) n / m).
+
+    shape: height, width, channels, rows, columns.
+    """
+    height, width, channels, rows, columns = shape
+    for r in range(rows):
+        y0, y1 = r * height // rows, -(-(r + 1) * height // rows)
+        for c in range(columns):
+            x0, x1 = c * width // columns, -(-(c + 1) * width // columns)
+            for o in range(channels):
+                total = x[0] * 0
+                for y in range(y0, y1):
+                    for q in range(x0, x1):
+                        total += x[(y * width + q) * channels + o]
+                out[(r * columns + c) * channels + o] = total / ((y1 - y0) * (x1 - x0))
+
+
+@njit(cache=True)
+def avg_pool_to_x(bar, out, shape):
+    """The transpose of the adaptive mean."""
+    height, width, channels, rows, columns = shape
+    fill_row(out, 0)
+    for r in range(rows):
+        y0, y1 = r * height // rows, -(-(r + 1) * height // rows)
+        for c in range(columns):
+            x0, x1 = c * width // columns, -(-(c + 1) * width // columns)
+            for o in range(channels):
+                share = bar[(r * columns + c) * channels + o] / ((y1 - y0) * (x1 - x0))
+                for y in range(y0, y1):
+                    for q in range(x0, x1):
+                        out[(y * width + q) * channels + o] += share
+
+
+@njit(cache=True)
+def philox(c0, c1, c2, c3, k0, k1):
+    """Philox4x32-10, four words for a counter and a key (Salmon et al. 2011)."""
+    mask = np.uint64(0xFFFFFFFF)
+    for _ in range(10):
+        p, q = np.uint64(0xD2511F53) * c0, np.uint64(0xCD9E8D57) * c2
+        c0 = (q >> np.uint64(32)) ^ c1 ^ k0
+        c2 = (p >> np.uint64(32)) ^ c3 ^ k1
+        c1, c3 = q & mask, p & mask
+        k0 = (k0 + np.uint64(0x9E3779B9)) & mask
+        k1 = (k1 + np.uint64(0xBB67AE85)) & mask
+    return c0, c1, c2, c3
+
+
+@njit(cache=True)
+def word(element, step, sample, epoch, k0, k1):
+    """One random word of a stream."""
+    c = philox(
+        np.uint64(element // 4), np.uint64(step), np.uint64(sample), np.uint64(epoch), k0, k1
+    )
+    lane = element % 4
+    if lane == 0:
+        return c[0]
+    if lane == 1:
+        return c[1]
+    return c[2] if lane == 2 else c[3]
+
+
+@njit(cache=True)
+def add_steps(total, history, opened, steps):
+    """total += the values of all open steps, in order."""
+    for k in range(steps):
+        if opened[k]:
+            for i in range(total.size):
+                total[i] += history[k, i]

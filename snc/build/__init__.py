@@ -1,0 +1,1 @@
+"""Meaning to step graph: instances are made, shapes and places found, rules bound to projections."""

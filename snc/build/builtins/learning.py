@@ -1,0 +1,87 @@
+"""Derivatives as words; the pass expand_gradients turns them into equations."""
+
+from __future__ import annotations
+
+from snc.build import mistakes
+from snc.build.builtins.table import Arguments
+from snc.build.context import Context
+from snc.build.values import First, Object, Val
+from snc.graph.graph import SAMPLE, features
+from snc.model.plan import Draw
+
+
+def one_number(ctx: Context, a: Arguments, name: str) -> Val:
+    """The loss: one number for the batch."""
+    value = a.val(name)
+    if not value.axes:
+        return value
+    shown = a.place(name).text or "this"
+    if features(value.axes):
+        place, hint = "one number per neuron", f"`mean({shown})` or `sum(...)`"
+    else:
+        place, hint = "one number per sample", "`mean(cross_entropy(out, label))` or `sum(...)`"
+    ctx.fail(mistakes.not_one_number(a.place(name), shown, place, hint))
+
+
+def _gradient(ctx: Context, a: Arguments) -> Object:
+    loss, by = one_number(ctx, a, "value"), a.val("by")
+    back = a.get("backward")
+    draw = None
+    if back is not None:
+        if not isinstance(back, First):
+            ctx.fail(
+                mistakes.simple(
+                    "not-a-draw",
+                    "`backward` takes a draw, e.g. `kaiming_uniform()`",
+                    a.place("backward"),
+                )
+            )
+        draw = back.draw
+    node = ctx.builder.node(
+        "gradient",
+        (loss.node, by.node),
+        by.axes,
+        a.span,
+        backward=draw,
+        owner=ctx.path if draw else "",
+    )
+    return ctx.wrap(node)
+
+
+def _bptt(ctx: Context, a: Arguments) -> Object:
+    loss, by = one_number(ctx, a, "value"), a.val("by")
+    if SAMPLE in by.axes:
+        ctx.fail(
+            mistakes.simple(
+                "bptt-needs-a-weight", "`bptt` is for weights and other parameters", a.place("by")
+            )
+        )
+    gate = ctx.gate
+    if gate is None:
+        ctx.fail(
+            mistakes.simple(
+                "bptt-outside-rule",
+                "`bptt` belongs in a rule: its window is that of the `learn`",
+                a.span,
+            )
+        )
+    return ctx.wrap(ctx.builder.node("bptt", (loss.node, by.node, gate), by.axes, a.span))
+
+
+def _influence(ctx: Context, a: Arguments) -> Object:
+    ctx.fail(mistakes.not_yet(a.span, "`influence`"))
+
+
+def draw_argument(ctx: Context, a: Arguments, name: str) -> float | str:
+    """A number of a draw; `@node` for a value."""
+    value = a.get(name)
+    if isinstance(value, Val):
+        return "@" + value.node
+    return a.number(name)
+
+
+def _bernoulli(ctx: Context, a: Arguments) -> Object:
+    return First(Draw("bernoulli", (draw_argument(ctx, a, "p"),)))
+
+
+RUN = {"gradient": _gradient, "bptt": _bptt, "influence": _influence, "bernoulli": _bernoulli}

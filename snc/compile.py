@@ -1,0 +1,153 @@
+"""The whole compiler, top to bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from snc.backend import find
+from snc.build import mistakes
+from snc.build.experiment import Built, Surroundings, build
+from snc.build.plan import describe_data, plan_of
+from snc.check import name_problems
+from snc.codegen.kernel import KernelSource
+from snc.diagnostics import BackendError, SpecError
+from snc.graph.graph import Graph
+from snc.lang import ast
+from snc.model.library import choose, load_file
+from snc.model.plan import RunPlan
+from snc.model.resolve import Experiment, phases_of, resolve
+from snc.model.text import experiment_text
+from snc.module import Module
+from snc.passes import run_passes
+from snc.program.program import Program
+
+Seen = Callable[[str, object], None]
+
+
+def ignore(name: str, value: object) -> None:
+    """Look at no intermediate result."""
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """An experiment as it is run."""
+
+    name: str
+    experiment: Experiment
+
+    def text(self) -> str:
+        """The resolved experiment as text: the run is a function of it, the data and the seed."""
+        return experiment_text(self.experiment)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """One phase of an experiment, loaded and ready to run. `seconds` is the time to get here."""
+
+    model: ResolvedModel
+    plan: RunPlan
+    program: Program
+    kernel: KernelSource
+    module: Module
+    seconds: float
+
+
+def load(
+    path: str | Path,
+    experiment: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    *,
+    backend: str = "cpu",
+    dtype: str = "float32",
+    without: Sequence[str] = (),
+    record: Sequence[str] = (),
+    data_root: Path | None = None,
+    seen: Seen = ignore,
+) -> tuple[Compiled, ...]:
+    """Compile every phase of an experiment. Raises SpecError, BackendError, DataError."""
+    file = load_file(Path(path))
+    if problems := [*file.problems, *name_problems(file)]:
+        raise SpecError(problems)
+    whole = resolve(choose(file, experiment), settings)
+    seen("model", whole)
+    found = find(backend)
+    if (reason := found.unavailable()) is not None:
+        raise BackendError(f"backend `{backend}` cannot run here: {reason}")
+    made = []
+    for phase in phases_of(whole):
+        start = time.perf_counter()
+        plan, program = program_of(phase, dtype, without, tuple(record), data_root, seen)
+        kernel = found.emit(program)
+        seen("kernel", kernel)
+        module = found.load(kernel)
+        model = ResolvedModel(whole.name, phase)
+        made.append(Compiled(model, plan, program, kernel, module, time.perf_counter() - start))
+    return tuple(made)
+
+
+def sweep(
+    path: str | Path, experiment: str | None = None, settings: Mapping[str, str] | None = None
+) -> list[tuple[str, dict[str, str]]]:
+    """The runs of an experiment: one, or the product of its `for` lines, each named by its values.
+
+    A parameter that is set is not swept. Raises SpecError.
+    """
+    given = dict(settings or {})
+    file = load_file(Path(path))
+    whole = resolve(choose(file, experiment), given)
+    axes: list[list[tuple[str, str]]] = []
+    for statement, _ in whole.sweeps:
+        name = statement.name.text
+        if name not in given:
+            items = statement.values.items if isinstance(statement.values, ast.ListOf) else ()
+            axes.append([(name, i.span.text) for i in items])
+    found = []
+    for values in product(*axes):
+        name = ", ".join(f"{n}={v}" for n, v in values)
+        found.append((name, {**given, **dict(values)}))
+    return found
+
+
+def refuse_uncompiled(graph: Graph) -> None:
+    """Raise SpecError `not-yet` for what the graph can say and no backend runs."""
+    found = [
+        mistakes.not_yet(s.span, "state that outlives a sequence (`init x = kept`)")
+        for s in graph.states
+        if s.kept
+    ]
+    found += [
+        mistakes.not_yet(graph.by_name[n.args[0]].span, "per-synapse state in a convolution")
+        for n in graph.nodes
+        if n.op == "uses" and n.get("geometry").kind != "dense"
+    ]
+    if found:
+        raise SpecError(found)
+
+
+def program_of(
+    experiment: Experiment,
+    dtype: str = "float32",
+    without: Sequence[str] = (),
+    record: tuple[str, ...] = (),
+    data_root: Path | None = None,
+    seen: Seen = ignore,
+) -> tuple[RunPlan, Program]:
+    """One phase's plan and program."""
+    surroundings = describe_data(experiment, data_root)
+    training = build(experiment, surroundings, training=True, record=record)
+    seen("graph", training.graph)
+    learn = run_passes(training.graph, without, seen)
+    refuse_uncompiled(learn)
+    testing = build(experiment, surroundings, training=False, record=record)
+    evaluate = run_passes(testing.graph, without)
+    learns = bool(training.graph.writes)
+    program = Program(experiment.name, dtype, learn if learns else None, evaluate)
+    seen("program", program)
+    return plan_of(training, surroundings), program
+
+
+__all__ = ["Built", "Compiled", "Surroundings", "load", "phases_of", "program_of"]

@@ -1,0 +1,116 @@
+"""How the command line ends: diagnostics on stderr, exit codes, no traceback for a mistake.
+
+0 fine   1 the spec or the data is wrong   2 usage   3 our bug   130 stopped by the user
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snc.diagnostics import DataError, Diagnostic, SncError, SpecError
+
+WRONG, BUG, STOPPED = 1, 3, 130
+JSON = "snc.json"
+
+
+class Commands(click.Group):
+    """A group of commands whose mistakes become diagnostics and exit codes."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except SncError as error:
+            show_error(error, as_json=bool(ctx.meta.get(JSON)))
+            ctx.exit(WRONG)
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+            ctx.exit(STOPPED)
+        except OSError as error:
+            if not error.filename:
+                raise
+            reason = (error.strerror or str(error)).lower()
+            show_error(
+                DataError("cannot-write", f"`{error.filename}`: {reason}", str(error.filename)),
+                False,
+            )
+            ctx.exit(WRONG)
+        except MemoryError:
+            show_error(DataError("out-of-memory", "there is not enough memory for this"), False)
+            ctx.exit(WRONG)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception:  # the one place where everything else ends: it is our bug
+            traceback.print_exc()
+            click.echo("This is a bug in snc. Please report it with the spec.", err=True)
+            ctx.exit(BUG)
+
+
+def show_error(error: SncError, as_json: bool) -> None:
+    """Show what a user can mend on stderr; with `--json` also as one object on stdout."""
+    if isinstance(error, SpecError):
+        show_diagnostics(error.diagnostics)
+    else:
+        click.echo(error_text(error, colour()), err=True)
+    if as_json:
+        click.echo(json.dumps({"errors": error_data(error)}, ensure_ascii=False))
+
+
+def show_diagnostics(diagnostics: tuple[Diagnostic, ...] | list[Diagnostic]) -> None:
+    """Diagnostics on stderr, with the lines they are about."""
+    from snc.render import render  # only where there is something to render
+
+    for diagnostic in diagnostics:
+        click.echo(render(diagnostic, colour()), err=True)
+
+
+def error_text(error: SncError, coloured: bool) -> str:
+    """An error without a place in a spec, in the form that diagnostics have."""
+    code = error.code if isinstance(error, DataError) else "backend"
+    head = click.style(f"error[{code}]", fg="red", bold=True) if coloured else f"error[{code}]"
+    lines = [f"{head}: {error}"]
+    if isinstance(error, DataError):
+        lines += [f" --> {error.place}"] if error.place else []
+        lines += [f"  = help: {error.help}"] if error.help else []
+    return "\n".join(lines)
+
+
+def error_data(error: SncError) -> list[dict[str, Any]]:
+    """An error as plain values, one for each mistake."""
+    if isinstance(error, SpecError):
+        from snc.render import as_data  # only where there is something to render
+
+        return [dict(as_data(d)) for d in error.diagnostics]
+    if isinstance(error, DataError):
+        keys = ("code", "message", "place", "help")
+        return [{key: getattr(error, key) for key in keys}]
+    return [{"code": "backend", "message": str(error)}]
+
+
+def colour() -> bool:
+    """Whether stderr is a terminal that wants colour (https://no-color.org)."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+def split_spec(text: str) -> tuple[Path, str | None]:
+    """`a/b.snc:mine` is the file `a/b.snc` and the experiment `mine`."""
+    head, colon, tail = text.rpartition(":")
+    if colon and head and re.fullmatch(r"\w+", tail) and not Path(text).exists():
+        return Path(head), tail
+    return Path(text), None
+
+
+def show_result(text: str, data: Any, as_json: bool) -> None:
+    """What a command answers: text for a person, or one line of JSON."""
+    if as_json:
+        click.echo(json.dumps(data, ensure_ascii=False))
+    elif text:
+        click.echo(text)

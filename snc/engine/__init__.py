@@ -1,0 +1,1 @@
+"""Running a compiled program: storage, batches, epochs, checkpoints."""

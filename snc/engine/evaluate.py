@@ -1,0 +1,54 @@
+"""Running a network over a data set without learning."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+
+from snc.engine.batches import Feeder, Order, Samples, refuse_empty
+from snc.engine.fits import refuse_misfit
+from snc.engine.initial import first_store
+from snc.engine.measure import Sums, add_outcome, refuse_bad
+from snc.engine.phase import Phase
+from snc.engine.schedule import rates
+from snc.module import Store
+
+
+def evaluate(
+    phase: Phase,
+    samples: Samples,
+    store: Store,
+    *,
+    seed: int,
+    epoch: int,
+    limit: int | None = None,
+) -> Sums:
+    """Sums of loss, metrics and activity over a data set in its own order; `store` stays as it is.
+
+    `epoch` (from 0) selects the draws of `random` values.
+    """
+    order = Order(phase.plan.test_batch or phase.plan.batch, limit=limit)
+    batches = order.batches(len(samples), seed, epoch)
+    refuse_empty(batches, samples, order)
+    feeder = Feeder(samples, epoch, seed, training=False, rates=rates(phase.plan.rates, epoch, {}))
+    sums, apart = Sums(), apart_from_training(phase, store, order.size, seed)
+    with closing(feeder.feeds(batches)) as feeds:
+        for feed in feeds:
+            where = f"batch {feed.number + 1} of the evaluation"
+            refuse_misfit(phase.needs, feed, where)
+            outcome = phase.module.evaluate(apart, feed)
+            refuse_bad(outcome, where)
+            add_outcome(sums, outcome, feed, phase.plan.metrics)
+    return sums
+
+
+def apart_from_training(phase: Phase, store: Store, batch: int, seed: int) -> Store:
+    """The same store, with states kept from sequence to sequence at their first values.
+
+    They belong to the places of a training batch; an evaluation starts with its own, of its size.
+    """
+    kept = [replace(s, shape=(batch, *s.shape[1:])) for s in phase.stored if s.role == "kept"]
+    if not kept:
+        return dict(store)
+    dtype = str(store[kept[0].name].dtype)
+    return {**store, **first_store(kept, seed, dtype)}

@@ -1,0 +1,70 @@
+"""What the engine needs of a compiled phase: this file alone knows how `snc.compile` names it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING
+
+from snc.model.plan import RunPlan, Stored
+from snc.module import Module
+from snc.program.program import Needs
+
+if TYPE_CHECKING:
+    from snc.compile import Compiled
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of an experiment, compiled.
+
+    `experiment` is its name, `spec` the resolved spec as text, `program` a hash of what was
+    compiled, `seconds` the time that took.
+    """
+
+    experiment: str
+    plan: RunPlan
+    module: Module
+    stored: tuple[Stored, ...]
+    spec: str
+    program: str
+    seconds: float = 0.0
+    needs: Needs = field(default_factory=Needs)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learned."""
+        return sum(prod(s.shape) for s in self.stored if s.role == "parameter")
+
+
+def from_compiled(compiled: Compiled) -> Phase:
+    """The engine's view of a compiled phase."""
+    return Phase(
+        experiment=compiled.model.name,
+        plan=compiled.plan,
+        module=compiled.module,
+        stored=compiled.program.stored,
+        spec=compiled.model.text(),
+        program=compiled.kernel.key,
+        seconds=compiled.seconds,
+        needs=compiled.program.needs,
+    )
+
+
+def spec_hash(phases: tuple[Phase, ...]) -> str:
+    """Hash of what was meant: equal for specs that differ in comments or layout only."""
+    return _hash(p.spec for p in phases)
+
+
+def program_hash(phases: tuple[Phase, ...]) -> str:
+    """Hash of what was compiled; equal programs give equal bits."""
+    return _hash(p.program for p in phases)
+
+
+def _hash(texts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode() + b"\0")
+    return digest.hexdigest()[:16]

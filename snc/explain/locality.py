@@ -1,0 +1,292 @@
+"""How local a rule is, from what its updates can reach in the graph (SEMANTICS 8).
+
+The cone of a rule is what its updates are computed from, without what the inference network computes
+anyway; where the cone meets the network, the rule *reads* it. Every verdict is a question about the
+cone and its reads. No rule is known by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from snc.build.learn import BoundRule
+from snc.explain.marks import NAME, SINK, Marked, View
+from snc.explain.network import Network, shown_name, walk
+from snc.graph.graph import PARTNER, SAMPLE, Node, features
+from snc.source import NOWHERE, Span
+
+YES, NO, BROADCAST = "yes", "no", "broadcast"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a verdict is not the good one: `text`, the values, then `tail`; and the places in the spec."""
+
+    text: str
+    values: tuple[str, ...]
+    places: tuple[Span, ...]
+    tail: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to one question about a rule, and its cause where that is not the good one."""
+
+    grade: str
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True)
+class Locality:
+    """The verdicts for one rule at one projection. `samples` is yes where samples are compared."""
+
+    time: Verdict
+    transport_free: Verdict
+    unlocked: Verdict
+    space: Verdict
+    samples: Verdict
+
+
+@dataclass(frozen=True)
+class Cone:
+    """What the updates of a rule at a projection are computed from, apart from the network itself."""
+
+    marked: Marked
+    network: Network
+    number: int
+
+    @property
+    def rule(self) -> BoundRule:
+        """The rule and its projection."""
+        return self.marked.rules[self.number]
+
+    @property
+    def view(self) -> View:
+        """The graph it lies in."""
+        return self.marked.run
+
+    @cached_property
+    def roots(self) -> tuple[str, ...]:
+        """The updates before any optimiser."""
+        return tuple(n for m, n in self.view.marks(SINK) if m[1] == str(self.number))
+
+    @cached_property
+    def signal(self) -> str | None:
+        """The node of the learning signal."""
+        return self.view.at.get((NAME, str(self.number), "signal"))
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The cone, in the order of the graph."""
+        return self.inside(self.roots)
+
+    def inside(self, roots: Iterable[str], stop: Collection[str] = ()) -> tuple[Node, ...]:
+        """The part of the cone below some nodes; what is below `stop` is left out."""
+        ends = self.network.forward | set(stop)
+        found = set(walk(self.view, roots, ends)) - self.network.forward
+        return tuple(n for n in self.view.graph.nodes if n.name in found)
+
+    def reads(self, roots: Iterable[str], stop: Collection[str] = ()) -> dict[str, list[Node]]:
+        """Values of the network the cone below some nodes reads, each with the nodes that read it."""
+        found: dict[str, list[Node]] = {r: [] for r in roots if r in self.network.forward}
+        for node in self.inside(roots, stop):
+            if node.name in stop:
+                continue
+            for operand in self.view.operands(node.name):
+                if operand in self.network.forward:
+                    found.setdefault(operand, []).append(node)
+        return found
+
+    def name_of(self, node: str) -> str:
+        """What a value of the network is called in the spec."""
+        queue, seen = [node], set[str]()
+        while queue:
+            name = queue.pop(0)
+            made = self.view.graph.by_name[name]
+            if made.note:
+                return made.note
+            if made.op == "previous":
+                return f"{self.name_of(self.view.operands(name)[0])}[t-1]"
+            if name not in seen:
+                queue += made.args
+            seen.add(name)
+        return shown_name(self.network.owner.get(node, "a value of the network"))
+
+
+def locality(cone: Cone) -> Locality:
+    """The verdicts on a rule at a projection."""
+    transport = _transport(cone)
+    unlocked = _unlocked(cone)
+    return Locality(_time(cone), transport, unlocked, _space(cone, transport), _samples(cone))
+
+
+# Time, samples ------------------------------------------------------------------------------------------
+
+
+def _time(cone: Cone) -> Verdict:
+    if not any(n.op == "later" for n in cone.nodes):
+        return Verdict(YES)
+    written = cone.marked.built.graph
+    spans = [n.span for n in written.nodes if n.op == "bptt" and _below_sinks(cone, n.name)]
+    text = "it differentiates back through the steps"
+    return Verdict(NO, Cause(text, (), _places(cone, spans, by_signal=False)))
+
+
+def _below_sinks(cone: Cone, name: str) -> bool:
+    """Whether a node of the graph as built is part of the rule's update."""
+    graph = cone.marked.built.graph
+    stack, seen = [node for _, node in cone.rule.sinks], set[str]()
+    while stack:
+        node = stack.pop()
+        if node == name:
+            return True
+        if node not in seen:
+            stack += graph.by_name[node].args
+        seen.add(node)
+    return False
+
+
+def _samples(cone: Cone) -> Verdict:
+    mixing = [n for n in cone.nodes if PARTNER in n.axes or _pools_samples(cone, n)]
+    if not mixing:
+        return Verdict(NO)
+    spans = [n.span for n in mixing if n.span is not NOWHERE][:1]
+    return Verdict(
+        YES,
+        Cause(
+            "it compares the samples of a batch", (), _places(cone, spans, _by_signal(cone, mixing))
+        ),
+    )
+
+
+def _pools_samples(cone: Cone, node: Node) -> bool:
+    """Whether a node has a sum over samples as operand and one value per sample as result."""
+    by_name = cone.view.graph.by_name
+    operands = (by_name[a] for a in cone.view.operands(node.name))
+    return SAMPLE in node.axes and any(
+        o.op == "sum" and SAMPLE in o.get("over") and o.name not in cone.network.forward
+        for o in operands
+    )
+
+
+# Space --------------------------------------------------------------------------------------------------
+
+
+def _transport(cone: Cone) -> Verdict:
+    """Weights of the network that the cone uses other than forwards."""
+    found: dict[str, list[Node]] = {}
+    for read, users in cone.reads(cone.roots).items():
+        if cone.view.clock[read] != "fixed":
+            continue
+        for user in users:
+            for weight in _carried(cone, read, user):
+                found.setdefault(weight, []).append(user)
+    if not found:
+        return Verdict(YES)
+    users = [u for us in found.values() for u in us]
+    by_signal = _by_signal(cone, users)
+    who = "its signal reads" if by_signal else "it reads"
+    return Verdict(NO, Cause(who, tuple(found), _places(cone, [u.span for u in users], by_signal)))
+
+
+def _carried(cone: Cone, read: str, user: Node) -> list[str]:
+    """The weights that a use of a value takes along other than in their projection's own direction.
+
+    A projection's transpose in x, or a contraction, carries a signal backward: any weight of the network
+    counts, the projection's own too. Elsewhere a rule may read the weight it changes.
+    """
+    if user.op == "project":
+        return []
+    weights = cone.network.weights_below(read)
+    if user.op not in ("project_x", "dot"):
+        weights = weights - set(cone.rule.projection.owned.values())
+    whole = {w.rpartition(".")[0] for w in weights if w.endswith(".weight")}
+    # Where a weight is read with its norm, the norm's own parameters need no mention.
+    return sorted(w for w in weights if w.endswith(".weight") or w.rpartition(".")[0] not in whole)
+
+
+def _foreign(cone: Cone, reads: Mapping[str, object]) -> dict[str, frozenset[str]]:
+    """The reads that are not pre, post, or of the same block, with the sites they come from."""
+    mine = _own_sites(cone)
+    found = {}
+    for read in reads:
+        if other := cone.network.sources(read) - mine:
+            found[read] = other
+    return found
+
+
+def _own_sites(cone: Cone) -> frozenset[str]:
+    """Post, what pre comes from, and the sites of the same block."""
+    network, projection = cone.network, cone.rule.projection
+    post = network.site_of(projection.path)
+    pre = network.sources(cone.view.at["pre", projection.path])
+    block = {s.name for s in network.sites.values() if s.block and s.block == projection.block}
+    return frozenset({post.name, *pre, *block})
+
+
+def _unlocked(cone: Cone) -> Verdict:
+    post = cone.network.site_of(cone.rule.projection.path).name
+    after = cone.network.downstream(post) - _own_sites(cone)
+    reads = cone.reads(cone.roots)
+    late = [r for r in reads if cone.network.sources(r) & after]
+    if not late:
+        return Verdict(YES)
+    return Verdict(NO, _reading(cone, late, "after this layer"))
+
+
+def _space(cone: Cone, transport: Verdict) -> Verdict:
+    if transport.grade == NO:
+        return transport
+    foreign = _foreign(cone, cone.reads(cone.roots))
+    if not foreign:
+        return Verdict(YES)
+    stop = [cone.signal] if cone.signal else []
+    direct = _foreign(cone, cone.reads(cone.roots, stop)) if cone.signal not in cone.roots else {}
+    if direct or cone.signal is None:
+        return Verdict(NO, _reading(cone, list(direct or foreign), ""))
+    vectors = _foreign(cone, _before_one_number(cone, cone.signal))
+    inner = [r for r, sites in vectors.items() if not all(_is_end(cone, s) for s in sites)]
+    if inner:
+        return Verdict(NO, _reading(cone, inner, ""))
+    return Verdict(BROADCAST, _reading(cone, list(foreign), "but no weight of the network"))
+
+
+def _is_end(cone: Cone, site: str) -> bool:
+    return site in cone.network.sites and cone.network.is_output(site)
+
+
+def _before_one_number(cone: Cone, signal: str) -> dict[str, list[Node]]:
+    """What the signal reads before everything is gathered in one number per sample or batch."""
+    gathered = [n.name for n in cone.inside([signal]) if not features(n.axes) and n.name != signal]
+    if not features(cone.view.graph.by_name[signal].axes):
+        return {}
+    return cone.reads([signal], gathered)
+
+
+def _reading(cone: Cone, reads: list[str], tail: str) -> Cause:
+    users = [u for r in reads for u in cone.reads(cone.roots).get(r, [])]
+    by_signal = _by_signal(cone, users)
+    who = "its signal reads" if by_signal else "it reads"
+    names = tuple(dict.fromkeys(cone.name_of(r) for r in reads))
+    spans = [u.span for u in users if not u.span.source.name.startswith("std/")]
+    return Cause(who, names, _places(cone, spans, by_signal), tail)
+
+
+def _by_signal(cone: Cone, users: list[Node]) -> bool:
+    """Whether nodes of the cone are part of the learning signal only."""
+    if cone.signal is None:
+        return False
+    direct = {n.name for n in cone.inside(cone.roots, [cone.signal])} - {cone.signal}
+    return not any(u.name in direct for u in users)
+
+
+def _places(cone: Cone, spans: Iterable[Span], by_signal: bool) -> tuple[Span, ...]:
+    """The clause of the `learn`, then the line that does it, if it has one of its own."""
+    clause = cone.rule.from_span if by_signal else cone.rule.span
+    found = [clause] if clause is not None else []
+    for span in spans:
+        if span is not NOWHERE and all(str(span) != str(f) for f in found):
+            found.append(span)
+    return tuple(found[:2])

@@ -1,0 +1,1 @@
+"""The step graph: what depends on what."""

@@ -1,0 +1,30 @@
+"""Nothing is computed that no output, record or update reads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from snc.graph.graph import Graph
+
+
+def remove_unused(graph: Graph) -> Graph:
+    """Drop nodes and states that nothing needs. A state is needed if something needed reads it."""
+    live: set[str] = set()
+    stack = list(graph.roots())
+    for state in graph.states:
+        if state.kept:
+            stack.append(state.value)
+    while stack:
+        name = stack.pop()
+        if name in live:
+            continue
+        live.add(name)
+        node = graph.by_name[name]
+        stack += node.args
+        if node.op in ("previous", "later"):
+            state = graph.state[node.get("state")]
+            stack += [x for x in (state.value, state.first) if x]
+    nodes = tuple(n for n in graph.nodes if n.name in live)
+    read = {n.get("state") for n in nodes if n.op in ("previous", "later")}
+    states = tuple(s for s in graph.states if s.name in read or s.kept)
+    return replace(graph, nodes=nodes, states=states)

@@ -1,0 +1,1 @@
+"""Dataflow to order and memory."""

@@ -1,0 +1,71 @@
+"""What a backend gets: the two step graphs of a run, learning and evaluating, and their schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from snc.graph.graph import BATCH, Axes, Graph, Node
+from snc.model.plan import Stored
+
+_USER_ORDER = ("rows", "columns", "channel", "height", "width")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a program reads of a batch: features of every field by name, and how many classes there are.
+
+    `classes` is None where labels are not taken as classes; `labels` says whether they are read at all.
+    """
+
+    fields: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    labels: bool = False
+    classes: int | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """One phase of an experiment, ready to be emitted. `learn` is None where nothing learns."""
+
+    name: str
+    dtype: str
+    learn: Graph | None
+    evaluate: Graph
+
+    @property
+    def stored(self) -> tuple[Stored, ...]:
+        """All arrays that outlive a sequence, those of the learning graph first."""
+        both = {s.name: s for g in (self.learn, self.evaluate) if g for s in g.stored}
+        return tuple(both.values())
+
+    @property
+    def needs(self) -> Needs:
+        """What a batch must have."""
+        fields: dict[str, tuple[int, ...]] = {}
+        labels, classes = False, list[int]()
+        for graph in (self.learn, self.evaluate):
+            for node in graph.nodes if graph else ():
+                if node.op == "field" and node.get("name") not in ("label", "length"):
+                    fields[node.get("name")] = tuple(_features(node.axes))
+                labels |= node.op == "field" and node.get("name") == "label"
+                if node.op == "onehot" and graph and _is_label(graph.by_name[node.args[0]]):
+                    classes.append(node.get("over").size)
+        return Needs(fields, labels, min(classes, default=None))
+
+    def text(self) -> str:
+        """Both graphs as text."""
+        parts = [f"program {self.name}, {self.dtype}"]
+        for title, graph in (("learn", self.learn), ("evaluate", self.evaluate)):
+            if graph is not None:
+                parts.append(f"{title}:\n{graph.text()}")
+        return "\n\n".join(parts)
+
+
+def _features(axes: Axes) -> Iterator[int]:
+    """Sizes as users count them: channels, height, width."""
+    plain = [a for a in axes if a.kind not in BATCH]
+    yield from (a.size for a in sorted(plain, key=lambda a: _USER_ORDER.index(a.kind)))
+
+
+def _is_label(node: Node) -> bool:
+    return node.op == "field" and node.get("name") == "label"

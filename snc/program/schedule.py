@@ -1,0 +1,199 @@
+"""Graph to schedule: which values are computed together, in what order, over how many steps at a time.
+
+A *stage* is a set of nodes that one sweep over a chunk of steps can compute: either for each sample by
+itself (parallel over samples, steps in order), or once for the whole batch. A value that needs other
+samples, or a whole-batch value of the same step, begins a new stage. Stages run one after another over a
+chunk of K steps (loop distribution, SEMANTICS 7.1); K is 1 where a state would have to travel from a later
+stage to an earlier one, or where an update falls between steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import gcd
+
+from snc.graph.clock import clocks_of
+from snc.graph.graph import PARTNER, SAMPLE, Graph, Node
+
+LEAVES = ("field", "previous", "later")
+CHUNK = 25  # steps per chunk where nothing forces another number: bounds the memory of histories
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The order of one graph. Stages are numbered from 0; those from `turn` on run against time.
+
+    place: fixed, control (a number recomputed wherever it is used), sample, batch, or update.
+    """
+
+    graph: Graph
+    clock: Mapping[str, str]
+    place: Mapping[str, str]
+    stage: Mapping[str, int]
+    turn: int
+    chunk: int  # steps; 0 is the whole sequence
+    why: str
+
+    @cached_property
+    def stages(self) -> tuple[tuple[Node, ...], ...]:
+        """Nodes of every stage in causal order, leaves left out."""
+        count = max(self.stage.values(), default=-1) + 1
+        found: list[list[Node]] = [[] for _ in range(count)]
+        for node in self.graph.nodes:
+            if node.name in self.stage:
+                found[self.stage[node.name]].append(node)
+        return tuple(tuple(s) for s in found)
+
+    def of(self, place: str) -> tuple[Node, ...]:
+        """All nodes of a place, in causal order."""
+        return tuple(n for n in self.graph.nodes if self.place[n.name] == place)
+
+    @cached_property
+    def readers(self) -> Mapping[str, tuple[Node, ...]]:
+        """Who reads a node."""
+        found: dict[str, list[Node]] = {n.name: [] for n in self.graph.nodes}
+        for node in self.graph.nodes:
+            for a in dict.fromkeys(node.args):
+                found[a].append(node)
+        return {k: tuple(v) for k, v in found.items()}
+
+    def text(self) -> str:
+        """The schedule in words."""
+        steps = "the whole sequence" if not self.chunk else f"{self.chunk} steps"
+        lines = [f"chunks of {steps}: {self.why}"]
+        for number, nodes in enumerate(self.stages):
+            way = "backward" if number >= self.turn else "forward"
+            place = self.place[nodes[0].name] if nodes else "sample"
+            each = "each sample by itself" if place == "sample" else "the whole batch"
+            lines.append(f"stage {number} {way}, {each}:")
+            lines += [f"    {n}" for n in nodes]
+        return "\n".join(lines) + "\n"
+
+
+def schedule(graph: Graph) -> Schedule:
+    """Find the stages and the chunk length of a graph."""
+    clock = clocks_of(graph)
+    place: dict[str, str] = {}
+    for node in graph.nodes:
+        place[node.name] = _place(node, clock[node.name], place)
+    _only_for_updates(graph, place)
+    stage = _stages(graph, clock, place)
+    forward = [s for n, s in stage.items() if clock[n] != "backward"]
+    turn = max(forward, default=-1) + 1
+    stage = {n: s + (turn if clock[n] == "backward" else 0) for n, s in stage.items()}
+    chunk, why = _chunk(graph, clock, place, stage)
+    return Schedule(graph, clock, place, stage, turn, chunk, why)
+
+
+def _place(node: Node, clock: str, known: Mapping[str, str]) -> str:
+    if clock == "fixed" and not any(a in (SAMPLE, PARTNER) for a in node.axes):
+        return "fixed"
+    if clock == "commit":
+        return "update"
+    if SAMPLE in node.axes:
+        return "sample"
+    plain = not node.axes and node.op not in ("sum", "dot", "previous", "later", "random")
+    if plain and all(known[a] in ("control", "fixed") for a in node.args):
+        return "control"
+    return "batch"
+
+
+def _only_for_updates(graph: Graph, place: dict[str, str]) -> None:
+    """What is fixed between updates but read by updates only is computed with them."""
+    read: dict[str, set[str]] = {n.name: set() for n in graph.nodes}
+    for w in graph.writes:
+        for name in (w.value, w.gradient):
+            if name:
+                read[name].add("update" if w.group else "step")
+        read[w.gate].add("step")
+    for name in [*(v for _, v in graph.outputs), *(v for _, v in graph.records)]:
+        read[name].add("step")
+    for s in graph.states:
+        for used in (s.value, s.first):
+            if used:
+                read[used].add("step")
+    for node in reversed(graph.nodes):
+        if place[node.name] == "fixed" and node.args and read[node.name] == {"update"}:
+            place[node.name] = "update"
+        for a in node.args:
+            read[a].add("update" if place[node.name] == "update" else "step")
+
+
+def _stages(graph: Graph, clock: Mapping[str, str], place: Mapping[str, str]) -> dict[str, int]:
+    """The earliest stage of every node that is computed at each step."""
+    stage: dict[str, int] = {}
+    for node in graph.nodes:
+        if (
+            place[node.name] not in ("sample", "batch")
+            or node.op in LEAVES
+            or _summed_later(graph, node)
+        ):
+            continue
+        first = 0
+        for a in node.args:
+            if a not in stage or (clock[node.name] == "backward") != (clock[a] == "backward"):
+                continue
+            crossing = place[a] != place[node.name] or _other_samples(node)
+            first = max(first, stage[a] + crossing)
+        if not node.args and place[node.name] == "batch":
+            first = 1
+        stage[node.name] = _parity(first, place[node.name])
+    return stage
+
+
+def _parity(stage: int, place: str) -> int:
+    """Even stages go over samples, odd ones over the batch, so that a stage is of one place."""
+    wanted = 0 if place == "sample" else 1
+    return stage if stage % 2 == wanted else stage + 1
+
+
+def _other_samples(node: Node) -> bool:
+    """Whether a node reads values of samples other than its own."""
+    if node.op == "rename":
+        return any(PARTNER in pair for pair in node.get("names"))
+    return False
+
+
+def _summed_later(graph: Graph, node: Node) -> bool:
+    """Products that are only read by a sum over steps are made by that sum, not at each step."""
+    if node.op != "project_w":
+        return False
+    readers = [n for n in graph.nodes if node.name in n.args]
+    written = {w.value for w in graph.writes} | {v for _, v in (*graph.records, *graph.outputs)}
+    return (
+        bool(readers)
+        and node.name not in written
+        and all(n.op == "collect" and n.args[0] == node.name for n in readers)
+    )
+
+
+def _chunk(
+    graph: Graph, clock: Mapping[str, str], place: Mapping[str, str], stage: Mapping[str, int]
+) -> tuple[int, str]:
+    """How many steps a chunk has, and why."""
+    every = [g.every for g in graph.groups if g.unit == "steps"]
+    if 1 in every:
+        return 1, "weights change at every step"
+    if any(not w.group for w in graph.writes):
+        return 1, "`next` changes values at every step"
+    if any(n.op == "uses" for n in graph.nodes):
+        return 1, "a value is kept per synapse"
+    for node in graph.nodes:
+        if node.op not in ("previous", "later"):
+            continue
+        state = graph.state[node.get("state")]
+        made = stage.get(state.value)
+        if made is None:
+            continue
+        read = [stage[n.name] for n in graph.nodes if node.name in n.args and n.name in stage]
+        if any(r < made for r in read):
+            return 1, f"`{state.name}` travels from a later stage to an earlier one"
+    if any(c == "backward" for c in clock.values()):
+        if every:
+            return gcd(*every), "a derivative through time between updates"
+        return 0, "a derivative through time"
+    if every:
+        return gcd(*every), f"updates every {' and '.join(map(str, sorted(set(every))))} steps"
+    return CHUNK, "nothing asks for another length"

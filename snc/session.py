@@ -1,0 +1,118 @@
+"""From the flags of a command to compiled cases and data sets.
+
+This file and `snc/engine/phase.py` are all that training knows of `snc.compile` and `snc.data`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from snc.compile import load, sweep
+from snc.console import split_spec
+from snc.engine.phase import from_compiled
+from snc.engine.progress import Watcher
+from snc.engine.report import value_text
+from snc.engine.run import Case, DataSets, run_cases
+from snc.engine.runfolder import open_folder, versions
+from snc.engine.train import Options
+from snc.model.plan import Pipeline
+
+
+def cases_of(spec: str, flags: Mapping[str, Any], record: Sequence[str] = ()) -> list[Case]:
+    """Compile an experiment: one case, or all of a sweep. Raises SpecError and BackendError.
+
+    flags: settings, backend, dtype, without, data_root. record: names to record besides.
+    """
+    path, experiment = split_spec(spec)
+    found = []
+    for name, settings in sweep(path, experiment, flags["settings"]):
+        compiled = load(
+            path,
+            experiment,
+            settings,
+            backend=flags["backend"],
+            dtype=flags["dtype"],
+            without=tuple(flags["without"]),
+            record=tuple(record),
+            data_root=flags.get("data_root"),
+        )
+        found.append(Case(name, tuple(from_compiled(c) for c in compiled)))
+    return found
+
+
+def data_sets(root: Path | None, cases: Sequence[Case]) -> DataSets:
+    """The data sets of some cases under a root, prepared when they are asked for."""
+    # The data libraries take seconds to import, and a batch file needs none of them.
+    from snc.data import prepare
+
+    about: dict[Pipeline, tuple[float | None, int | None]] = {}
+    for phase in (p for case in cases for p in case.phases):
+        for data in (phase.plan.data, phase.plan.test_data):
+            if data is not None:
+                for pipeline in (data.train, data.test):
+                    about[pipeline] = (phase.plan.dt, data.classes)
+
+    def ready(pipeline: Pipeline) -> Any:
+        dt, classes = about.get(pipeline, (None, None))
+        return prepare(pipeline, root, lambda text: None, dt=dt, classes=classes)
+
+    return DataSets(ready)
+
+
+def options_of(flags: Mapping[str, Any]) -> Options:
+    """How to run, from flags: backend, dtype, epochs, limit_batches."""
+    return Options(
+        backend=flags["backend"],
+        dtype=flags["dtype"],
+        epochs=flags.get("epochs"),
+        limit=flags.get("limit_batches"),
+        versions=versions(),
+    )
+
+
+class Interrupted(Exception):  # noqa: N818 (not a mistake: somebody stopped the run)
+    """A run was stopped by hand; `folder` is what can be resumed, if it got so far."""
+
+    def __init__(self, folder: Path | None) -> None:
+        super().__init__("stopped")
+        self.folder = folder
+
+
+def run_training(spec: str, flags: Mapping[str, Any], watch: Watcher) -> dict[str, Any]:
+    """Train every case and trial of an experiment into a run folder; the outcome. Raises SncError, Interrupted.
+
+    flags: those of `snc train`.
+    """
+    folder = None
+    try:
+        cases = cases_of(spec, flags)
+        data = data_sets(flags["data_root"], cases)
+        for case in cases:  # mistakes in the data show before a folder is made
+            for phase in case.phases:
+                data.of(phase)
+        folder = open_folder(cases[0].phases[-1].experiment, flags["out"], flags["resume"])
+        about = {
+            "spec": str(Path(spec).resolve()),
+            "settings": flags["settings"],
+            "without": flags["without"],
+        }
+        seeds = () if flags["seed"] is None else (flags["seed"],)
+        return run_cases(cases, data, folder, options_of(flags), watch, seeds=seeds, about=about)
+    except KeyboardInterrupt:
+        raise Interrupted(folder.path if folder else None) from None
+    finally:
+        watch.close()
+
+
+def last_line(outcome: Mapping[str, Any]) -> str:
+    """`accuracy 78.24 %, loss 0.61, 200 epochs, 3621.5 s (compiled in 4.1 s): runs/mine-1`."""
+    parts = [f"best case {outcome['case']}"] if "case" in outcome else []
+    for name in ("accuracy", "loss"):
+        if outcome.get(name) is not None:
+            parts.append(f"{name} {value_text(name, outcome[name], outcome.get(f'{name}_spread'))}")
+    if "epochs" in outcome:
+        parts.append(f"{outcome['epochs']} epoch{'s' if outcome['epochs'] != 1 else ''}")
+    parts.append(f"{outcome['seconds']:.1f} s (compiled in {outcome['seconds_compile']:.1f} s)")
+    return f"{', '.join(parts)}: {outcome['out']}"

@@ -1,0 +1,97 @@
+"""What `snc explain` prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from snc.diagnostics import DataError, SpecError
+from snc.explain import explain, explain_code, explain_data
+from snc.explain.pages import pages
+
+SPECS = Path(__file__).parents[2] / "specs"
+
+STLLR = """\
+experiment stllr_recurrent_bp   30 -> 24 recurrent -> 5   1 493 parameters   batch 32
+forward   1 416 MAC per sample and step, dense
+
+rule stllr on h_in, h_rec   from backprop(loss)   stllr_recurrent.snc:15
+  local in time    yes   reads this step and the one before
+  transport-free   no    its signal reads `out.weight`              stllr_recurrent.snc:15  from backprop(loss)
+  update-unlocked  no    its signal reads `out`, after this layer   stllr_recurrent.snc:15  from backprop(loss)
+                                                                    stllr_recurrent.snc:14  cross_entropy(out, label)
+  local in space   no    its signal reads `out.weight`              stllr_recurrent.snc:15  from backprop(loss)
+  across samples   no    every sample learns by itself
+  memory           O(n)  keeps p (30 + 24) and q (24) per sample; nothing per synapse; the same for any T
+  eligibility      post.psi x p  +  q[t-1] x pre
+  work             2 712 MAC per sample and step, dense: signal 120, weight products 2 592
+  update           every sequence
+  arguments        lambda_post = 0.5, lambda_pre = 1, alpha_post = 1, alpha_pre = 1
+
+rule readout on out   from backprop(loss)   stllr_recurrent.snc:16
+  local in time    yes   reads this step and the one before
+  transport-free   yes   no weight of the network carries a signal backward
+  update-unlocked  yes   reads nothing that is computed after this layer
+  local in space   yes   reads only its pre, its post, its own layer and labels
+  across samples   no    every sample learns by itself
+  memory           O(n)  keeps p (24) per sample; nothing per synapse; the same for any T
+  eligibility      p
+  work             120 MAC per sample and step, dense: weight products 120
+  update           every sequence
+  arguments        lambda = 0.99"""
+
+
+def test_the_certificate_of_a_recurrent_network(monkeypatch):
+    monkeypatch.chdir(SPECS / "conformance")
+    assert explain("stllr_recurrent_bp.snc") == STLLR
+
+
+@pytest.mark.parametrize(
+    "path", sorted((SPECS / "conformance").glob("*_*.snc")), ids=lambda p: p.stem
+)
+def test_every_conformance_spec_has_a_certificate(path):
+    if not any(
+        line.startswith(f"experiment {path.stem}") for line in path.read_text().splitlines()
+    ):
+        pytest.skip("shared parts only")
+    text, data = explain(path), explain_data(path)
+    assert text.startswith(f"experiment {path.stem}")
+    assert "None" not in text
+    assert json.loads(json.dumps(data)) == data
+    for rule in data["phases"][0]["rules"]:
+        for verdict in rule["locality"].values():
+            assert verdict["grade"] in ("yes", "no", "broadcast")
+            assert "cause" not in verdict or verdict["places"]
+
+
+def test_settings_change_the_certificate():
+    path = SPECS / "conformance" / "tess_local_apost_plus1.snc"
+    assert "post.psi x p\n" in explain(path, settings={"alpha_post": "0"})
+    assert "every step" in explain(path, settings={"train.update": "every step"})
+
+
+def test_phases_are_explained_one_after_the_other():
+    data = explain_data(SPECS / "tp" / "speech.snc")
+    assert [p["experiment"] for p in data["phases"]] == ["speech.pretrain", "speech.finetune"]
+
+
+def test_a_wrong_spec_is_a_spec_error(tmp_path):
+    path = tmp_path / "wrong.snc"
+    path.write_text("snc 1\nexperiment wrong:\n    network = nothing()\n")
+    with pytest.raises(SpecError):
+        explain(path)
+
+
+def test_missing_data_is_said_where_the_text_is_not_enough():
+    with pytest.raises(DataError):
+        explain(SPECS / "user" / "keyboard.snc", "mine")
+
+
+def test_the_page_of_a_code():
+    assert explain_code("empty-file").startswith("empty-file\n\n")
+    assert len(pages()) > 20
+    with pytest.raises(DataError) as caught:
+        explain_code("empty-fil")
+    assert caught.value.help == "did you mean `empty-file`?"
