@@ -115,11 +115,6 @@ def sweep(
 def refuse_uncompiled(graph: Graph) -> None:
     """Raise SpecError `not-yet` for what the graph can say and no backend runs."""
     found = [
-        mistakes.not_yet(s.span, "state that outlives a sequence (`init x = kept`)")
-        for s in graph.states
-        if s.kept
-    ]
-    found += [
         mistakes.not_yet(graph.by_name[n.args[0]].span, "per-synapse state in a convolution")
         for n in graph.nodes
         if n.op == "uses" and n.get("geometry").kind != "dense"

@@ -14,7 +14,7 @@ from snc_reference.interpret import file_order
 
 from snc.backend import find
 from snc.compile import program_of
-from snc.engine.initial import first_store
+from snc.engine.initial import first_store, placed
 from snc.engine.schedule import rates
 from snc.graph.builder import Builder
 from snc.graph.graph import Axes, Graph, State
@@ -51,9 +51,15 @@ class Net:
     program: Program
     module: Module
 
-    def store(self, given: Mapping[str, np.ndarray] | None = None, seed: int = 0) -> Store:
+    def store(
+        self,
+        given: Mapping[str, np.ndarray] | None = None,
+        seed: int = 0,
+        batch: int | None = None,
+    ) -> Store:
         """First values, some of them given."""
-        store = first_store(self.program.stored, seed, self.program.dtype)
+        places = self.plan.batch if batch is None else batch
+        store = first_store(placed(self.program.stored, places), seed, self.program.dtype)
         for name, value in (given or {}).items():
             assert store[name].shape == np.shape(value), name
             store[name] = np.array(value, self.program.dtype, order="C")
@@ -80,7 +86,9 @@ class Net:
         **changes: object,
     ) -> Ran:
         """Run one sequence with learning."""
-        return self.run(True, self.store(given), self.feed(inputs, labels, **changes))
+        return self.run(
+            True, self.store(given, batch=inputs.shape[1]), self.feed(inputs, labels, **changes)
+        )
 
     def evaluate(
         self,
@@ -90,7 +98,9 @@ class Net:
         **changes: object,
     ) -> Ran:
         """Run one sequence without learning."""
-        return self.run(False, self.store(given), self.feed(inputs, labels, **changes))
+        return self.run(
+            False, self.store(given, batch=inputs.shape[1]), self.feed(inputs, labels, **changes)
+        )
 
     def run(self, learn: bool, store: Store, feed: Feed) -> Ran:
         """Run one sequence."""

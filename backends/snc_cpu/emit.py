@@ -555,7 +555,7 @@ class Driver:
         carries = {s.source: n for n, s in self.code.arrays.specs.items() if s.role == "carry"}
         for s in graph.states:
             for array in (states.get(s.name), carries.get(s.name)):
-                if array is not None:
+                if array is not None and not s.kept:
                     self._first(s.first, array)
         for spec in [s for s in self.code.arrays.specs.values() if s.role == "total"]:
             w(f"fill_row({self.array(spec.name)}, 0)")

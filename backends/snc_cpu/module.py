@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from snc.codegen.kernel import KernelSource, load_text
-from snc.graph.graph import Axes, Axis, Graph, features
+from snc.graph.graph import BATCH, SAMPLE, Axes, Axis, Graph, State, features
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
 from snc.random import key
@@ -109,6 +109,12 @@ class Run:
         groups = [g.name for g in self.emitted.graph.groups]
         writes = [w for w in self.emitted.graph.writes if w.group]
         self.group = {w.stored: groups.index(w.group) for w in writes}
+        states = self.emitted.graph.state
+        self.kept_states = [
+            (s.name, states[s.source])
+            for s in self.emitted.specs
+            if s.role in ("state", "carry") and states[s.source].kept
+        ]
 
     def compile(self) -> None:
         """Compile the driver, or read it from the cache, by one run on a sample of one step of zeros."""
@@ -157,6 +163,8 @@ class Run:
             self.kept, self.size = {}, (steps, batch)
         updates = steps if gradients else 1
         arrays = {s.name: self.array(s, store, feed, updates) for s in self.emitted.specs}
+        for name, state in self.kept_states:
+            arrays[name][...] = self.places(state, store).reshape(arrays[name].shape)
         driver = getattr(self.text, self.emitted.name)
         driver(
             steps,
@@ -165,6 +173,9 @@ class Run:
             gradients,
             *(arrays[s.name] for s in self.emitted.specs),
         )
+        for name, state in self.kept_states:
+            places = self.places(state, store)
+            places[...] = arrays[name].reshape(places.shape)
         return self.outcome(arrays, gradients)
 
     # arrays -------------------------------------------------------------------------------------------
@@ -202,6 +213,14 @@ class Run:
         flat = np.array(inner, wanted, order="C")
         store[name] = flat.transpose([axes.index(a) for a in order])
         return flat.reshape(-1)
+
+    def places(self, state: State, store: Store) -> Any:
+        """What the store keeps of a state for the places of this batch: a view in the code's order."""
+        value = store[state.name]
+        if SAMPLE in state.axes:
+            value = value[: self.size[1]]
+        order = file_order(state.axes)
+        return value.transpose([order.index(a) for a in state.axes])
 
     def stored_kind(self, axes: Axes) -> Any:
         """Single numbers are double in every run."""
@@ -274,6 +293,11 @@ class Run:
         shaped = shaped.transpose([*range(at), *(at + plain.index(a) for a in order)])
         for name in self.emitted.recorded[spec.source]:
             made.records[name] = shaped
+
+
+def file_order(axes: Axes) -> Axes:
+    """The batch, then the features as users count them."""
+    return (*(a for a in axes if a.kind in BATCH), *user_order(features(axes)))
 
 
 def user_order(axes: tuple[Axis, ...]) -> list[Axis]:

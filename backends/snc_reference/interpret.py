@@ -9,7 +9,7 @@ import numpy as np
 
 from snc import random
 from snc.graph.clock import clocks_of
-from snc.graph.graph import Axes, Graph, Group, Node
+from snc.graph.graph import SAMPLE, Axes, Graph, Group, Node, State
 from snc.module import Feed, Outcome, Store
 from snc_reference.ops import Array, compute
 
@@ -114,7 +114,7 @@ class Sequence:
         self.refresh()
         for s in self.graph.states:
             shape = tuple(a.size or self.feed.batch for a in s.axes)
-            first = self.first(s.first) if s.first else 0.0
+            first = self.first(s)
             self.state[s.name] = np.broadcast_to(first, shape).copy()
         records: dict[str, list[Array]] = {name: [] for name, _ in self.graph.records}
         for t in range(self.feed.steps):
@@ -125,12 +125,23 @@ class Sequence:
                 self.learn(t, known, gradients)
             shift = {s.name: self.look(s.value, known) for s in self.graph.states if not s.ahead}
             self.state.update(shift)
+        for s in self.graph.states:
+            if s.kept:
+                self.kept(s)[...] = in_order(self.state[s.name], s.axes, file_order(s.axes))
         self.finish(known, records)
         return self.outcome
 
-    def first(self, node: str) -> Array:
+    def first(self, state: State) -> Any:
         """The value of a state before the first step."""
-        return self.fixed[node]
+        if state.kept:
+            value = self.kept(state)
+            return in_order(np.asarray(value, float), file_order(state.axes), state.axes)
+        return self.fixed[state.first] if state.first else 0.0
+
+    def kept(self, state: State) -> Array:
+        """What the store keeps of a state for the places of this batch, in file order."""
+        value = self.store[state.name]
+        return value[: self.feed.batch] if SAMPLE in state.axes else value
 
     def forward(self, t: int) -> Values:
         """Every value of one step."""

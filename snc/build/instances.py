@@ -10,7 +10,7 @@ from snc.build.values import Failed, First, Instance, Lst, Num, Object, Populati
 from snc.graph.graph import SAMPLE, Axes, Axis, State, Write, canonical, features
 from snc.lang import ast
 from snc.model.library import Declared
-from snc.model.plan import Draw
+from snc.model.plan import Draw, Stored
 from snc.source import Span
 
 EVERY = {"step": "step", "steps": "step", "sequence": "sequence", "epoch": "epoch"}
@@ -272,6 +272,8 @@ def _close(ctx: Context, name: str, frame: Frame, short: str) -> None:
         given = ctx.pick(evaluate(ctx, initial.value, frame))
         if isinstance(given, Word) and given.text == "kept":
             kept = True
+            shape = tuple(a.size for a in file_axes(value.axes))
+            ctx.stored[name] = Stored(name, shape, "kept", Draw("zeros"))
         else:
             first = ctx.val(given, initial.value.span, "a first value").node
     ctx.states[name] = State(name, value.node, first, value.axes, False, kept, definition.span)

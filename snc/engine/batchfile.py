@@ -20,7 +20,7 @@ import numpy as np
 from snc.diagnostics import DataError, did_you_mean, listing
 from snc.engine.files import replacing
 from snc.engine.fits import refuse_misfit
-from snc.engine.initial import first_store
+from snc.engine.initial import first_store, placed
 from snc.engine.measure import refuse_bad
 from snc.engine.phase import Phase
 from snc.engine.schedule import rates
@@ -54,8 +54,9 @@ def run_batch(
             "give another `--out`",
         )
     arrays = _read(batch)
-    store = load_params(phase.stored, arrays, phase.plan.seed, dtype, str(batch))
     feed = load_feed(phase, arrays, dtype, str(batch))
+    stored = placed(phase.stored, feed.batch)
+    store = load_params(stored, arrays, phase.plan.seed, dtype, str(batch))
     refuse_misfit(phase.needs, feed, str(batch))
     if learn:
         outcome = phase.module.learn(store, feed, gradients=True)

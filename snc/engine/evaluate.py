@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
 
 from snc.engine.batches import Feeder, Order, Samples, refuse_empty
 from snc.engine.fits import refuse_misfit
-from snc.engine.initial import first_store
+from snc.engine.initial import first_store, placed
 from snc.engine.measure import Sums, add_outcome, refuse_bad
 from snc.engine.phase import Phase
 from snc.engine.schedule import rates
@@ -47,7 +46,7 @@ def apart_from_training(phase: Phase, store: Store, batch: int, seed: int) -> St
 
     They belong to the places of a training batch; an evaluation starts with its own, of its size.
     """
-    kept = [replace(s, shape=(batch, *s.shape[1:])) for s in phase.stored if s.role == "kept"]
+    kept = [s for s in placed(phase.stored, batch) if s.role == "kept"]
     if not kept:
         return dict(store)
     dtype = str(store[kept[0].name].dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod, sqrt
 
 import numpy as np
@@ -14,6 +15,14 @@ from snc.module import Store
 from snc.random import normal, uniform
 
 Values = NDArray[np.float64]
+
+
+def placed(stored: Sequence[Stored], batch: int) -> tuple[Stored, ...]:
+    """The same arrays, with `batch` places for what is kept at every place in the batch."""
+    return tuple(
+        replace(s, shape=(batch, *s.shape[1:])) if s.role == "kept" and s.shape[:1] == (0,) else s
+        for s in stored
+    )
 
 
 def first_store(stored: Sequence[Stored], seed: int, dtype: str) -> Store:

@@ -14,12 +14,13 @@ from snc.engine.batches import Feeder, Indices, Order, Samples, refuse_empty
 from snc.engine.checkpoint import Identity
 from snc.engine.evaluate import evaluate
 from snc.engine.fits import refuse_misfit
-from snc.engine.initial import first_store
+from snc.engine.initial import first_store, placed
 from snc.engine.measure import Sums, add_outcome, refuse_bad, split
 from snc.engine.phase import Phase, program_hash, spec_hash
 from snc.engine.progress import Watcher
 from snc.engine.schedule import plateaus_after, rates
 from snc.engine.standing import EpochRecord, Standing
+from snc.model.plan import Stored
 from snc.module import Store
 
 
@@ -69,7 +70,7 @@ def train(
         standing = checkpoint.load(path, identity)
         refuse_other_store(path, phases[standing.phase], standing.store)
     else:
-        standing = Standing(first_store(phases[0].stored, seed, options.dtype))
+        standing = Standing(first_store(arrays_of(phases[0]), seed, options.dtype))
     runner = _Runner(identity, options, path, watch, log)
     while True:
         phase = phases[standing.phase]
@@ -106,9 +107,14 @@ def identify(
     )
 
 
+def arrays_of(phase: Phase) -> tuple[Stored, ...]:
+    """The arrays of a phase, as many places as its batches have where something is kept at each."""
+    return placed(phase.stored, phase.plan.batch)
+
+
 def refuse_other_store(path: Path, phase: Phase, store: Store) -> None:
     """Raise DataError if a checkpoint's arrays are not those of the phase."""
-    want = {s.name: tuple(s.shape) for s in phase.stored}
+    want = {s.name: tuple(s.shape) for s in arrays_of(phase)}
     have = {name: tuple(array.shape) for name, array in store.items()}
     if want != have:
         names = sorted(n for n in want.keys() | have.keys() if want.get(n) != have.get(n))
@@ -124,8 +130,9 @@ def _enter_next(phases: tuple[Phase, ...], seed: int, options: Options, standing
     """Begin the next phase: what was learned or drawn stays, optimisers and schedules do not."""
     standing.phase += 1
     phase = phases[standing.phase]
-    store = first_store(phase.stored, seed, options.dtype)
-    for stored in phase.stored:
+    stored_now = arrays_of(phase)
+    store = first_store(stored_now, seed, options.dtype)
+    for stored in stored_now:
         before = standing.store.get(stored.name)
         stays = stored.role in ("parameter", "constant")
         if stays and before is not None and before.shape == tuple(stored.shape):

@@ -88,7 +88,8 @@ class Stored:
 
     `shape` is the shape in files: dense weights [out, in], convolutions [out, in, kh, kw].
     `role` is `parameter` (learned or changed by `next`), `constant` (drawn once), `optimiser`
-    (moments, counters) or `kept` (a state with `init = kept`; its first axis is the batch place).
+    (moments, counters) or `kept` (a state with `init x = kept`; if it has samples its first axis are
+    the places in the batch, whose number 0 stands for the batch size of the run).
     """
 
     name: str

@@ -8,12 +8,13 @@ from snc.graph.graph import Graph
 
 
 def remove_unused(graph: Graph) -> Graph:
-    """Drop nodes and states that nothing needs. A state is needed if something needed reads it."""
+    """Drop nodes and states that nothing needs. A state is needed if something needed reads it.
+
+    That holds for `kept` states too: where nothing reads what the previous sequence left (in an
+    evaluation, the paths of the label), nothing needs to be left.
+    """
     live: set[str] = set()
     stack = list(graph.roots())
-    for state in graph.states:
-        if state.kept:
-            stack.append(state.value)
     while stack:
         name = stack.pop()
         if name in live:
@@ -26,5 +27,7 @@ def remove_unused(graph: Graph) -> Graph:
             stack += [x for x in (state.value, state.first) if x]
     nodes = tuple(n for n in graph.nodes if n.name in live)
     read = {n.get("state") for n in nodes if n.op in ("previous", "later")}
-    states = tuple(s for s in graph.states if s.name in read or s.kept)
-    return replace(graph, nodes=nodes, states=states)
+    states = tuple(s for s in graph.states if s.name in read)
+    kept = {s.name for s in states if s.kept}
+    stored = tuple(s for s in graph.stored if s.role != "kept" or s.name in kept)
+    return replace(graph, nodes=nodes, states=states, stored=stored)

@@ -149,7 +149,7 @@ def test_phases_resume_too(tmp_path, at):
 
 
 def test_evaluation_leaves_the_states_of_training_alone(tmp_path):
-    kept = Stored("memory", (8, 2), "kept", Draw("fill", (3.0,)))
+    kept = Stored("memory", (0, 2), "kept", Draw("fill", (3.0,)))
     standing = run(tmp_path / "c.h5", phases=(phase(stored=(*STORED, kept)),))
     assert np.array_equal(standing.store["memory"][:2], np.full((2, 2), 3.0 + 21))
     assert np.array_equal(standing.store["memory"][2:], np.full((6, 2), 3.0 + 18))

@@ -6,6 +6,7 @@ import numpy as np
 from networks import Bench, same_numbers
 
 from snc.graph.graph import SAMPLE, Axis, Group, Write
+from snc.model.plan import Draw, Stored
 from snc.passes.remove_unused import remove_unused
 
 C = Axis("channel", 4)
@@ -53,11 +54,17 @@ def test_a_loop_of_states_that_only_read_each_other_goes() -> None:
     assert [n.op for n in after.nodes] == ["field", "exp"]
 
 
-def test_a_kept_state_stays_as_the_next_sequence_reads_it() -> None:
+def test_a_kept_state_stays_if_something_reads_what_the_sequence_before_left() -> None:
     bench, x = start()
     b = bench.build
-    bench.state("s", b.add(b.previous("s", (SAMPLE, C)), x), kept=True)
-    assert [s.name for s in remove_unused(bench.graph({"y": x})).states] == ["s"]
+    total = b.add(b.previous("s", (SAMPLE, C)), x)
+    bench.state("s", total, kept=True)
+    read, unread = bench.graph({"y": total}), bench.graph({"y": x})
+    stored = (Stored("s", (0, 4), "kept", Draw("zeros")),)
+    assert [s.name for s in remove_unused(read.with_(stored=stored)).states] == ["s"]
+    assert remove_unused(read.with_(stored=stored)).stored == stored
+    assert remove_unused(unread.with_(stored=stored)).states == ()
+    assert remove_unused(unread.with_(stored=stored)).stored == ()
 
 
 def test_what_an_update_reads_stays() -> None:
