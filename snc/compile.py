@@ -9,13 +9,11 @@ from itertools import product
 from pathlib import Path
 
 from snc.backend import find
-from snc.build import mistakes
 from snc.build.experiment import Built, Surroundings, build
 from snc.build.plan import describe_data, plan_of
 from snc.check import name_problems
 from snc.codegen.kernel import KernelSource
 from snc.diagnostics import BackendError, SpecError
-from snc.graph.graph import Graph
 from snc.lang import ast
 from snc.model.library import choose, load_file
 from snc.model.plan import RunPlan
@@ -112,17 +110,6 @@ def sweep(
     return found
 
 
-def refuse_uncompiled(graph: Graph) -> None:
-    """Raise SpecError `not-yet` for what the graph can say and no backend runs."""
-    found = [
-        mistakes.not_yet(graph.by_name[n.args[0]].span, "per-synapse state in a convolution")
-        for n in graph.nodes
-        if n.op == "uses" and n.get("geometry").kind != "dense"
-    ]
-    if found:
-        raise SpecError(found)
-
-
 def program_of(
     experiment: Experiment,
     dtype: str = "float32",
@@ -136,7 +123,6 @@ def program_of(
     training = build(experiment, surroundings, training=True, record=record)
     seen("graph", training.graph)
     learn = run_passes(training.graph, without, seen)
-    refuse_uncompiled(learn)
     testing = build(experiment, surroundings, training=False, record=record)
     evaluate = run_passes(testing.graph, without)
     learns = bool(training.graph.writes)

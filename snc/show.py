@@ -20,7 +20,7 @@ from snc.lang.read import read
 from snc.model.library import choose, load_file
 from snc.model.resolve import Experiment, resolve
 from snc.model.text import experiment_text
-from snc.passes import LOWER, PASSES, run_passes
+from snc.passes import PASSES, name_of, run_passes
 
 BODIES = (ast.Function, ast.Component, ast.Experiment, ast.Spec, ast.Settings, ast.Phase)
 FORMATS = ("text", "dot", "mermaid", "svg")
@@ -186,7 +186,7 @@ def _graph(phase: Experiment, after: str | None) -> Graph:
     built = build(phase, describe_data(phase, None), training=True)
     if after is None:
         return built.graph
-    names = [getattr(p, "__name__", "") for p in (*LOWER, *PASSES)]
+    names = [name_of(p) for p in PASSES]
     if after not in (*names, "all"):
         hint = (
             did_you_mean(after, names) or f"there are {', '.join(dict.fromkeys(names))}, and `all`"

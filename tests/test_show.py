@@ -10,7 +10,7 @@ import pytest
 
 from snc.diagnostics import BackendError, DataError
 from snc.lang.parse import parse
-from snc.passes import LOWER, PASSES
+from snc.passes import PASSES
 from snc.show import show, tree
 from snc.source import Source
 
@@ -60,7 +60,7 @@ def test_the_graph_as_built_and_after_passes():
     )
 
 
-@pytest.mark.parametrize("name", sorted({p.__name__ for p in (*LOWER, *PASSES)}))
+@pytest.mark.parametrize("name", sorted({p.__name__ for p in PASSES}))
 def test_the_graph_after_every_pass(name):
     assert "output loss" in show(SPEC, stage="graph", after=name)
 

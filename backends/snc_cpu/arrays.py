@@ -99,7 +99,9 @@ def is_wide(graph: Graph, node: Node, wide: dict[str, bool]) -> bool:
         return True
     if node.op in ("stored", "field", "previous", "later", "random", "range", "linspace"):
         return False
-    if node.op.startswith(("project", "dot", "max_pool", "avg_pool", "collect")):
+    if node.op.startswith(
+        ("project", "dot", "max_pool", "avg_pool", "collect", "resize", "warp", "patches")
+    ):
         return False
     return any(wide[a] and features(graph.by_name[a].axes) for a in node.args)
 

@@ -523,9 +523,37 @@ def _pool(f: Function, node: Node, out: str, rows: bool = False) -> None:
     f.body(f"{node.op}({given}, {out}, {shape})")
 
 
+def _resize(f: Function, node: Node, out: str, rows: bool = False) -> None:
+    (x,) = node.args
+    big, small = f.node(x).axes, node.axes
+    if node.op == "resize_x":
+        big, small = small, big
+    shape = (*_extent(big), *_extent(small)[:2], node.get("antialias"), node.get("corners"))
+    f.body(f"{node.op}({f.row(x, rows)}, {out}, {shape})")
+
+
+def _patches(f: Function, node: Node, out: str, rows: bool = False) -> None:
+    """Channels last of a transposed convolution's picture, before the pixels of a convolution's."""
+    (x,) = node.args
+    g: Geometry = node.get("geometry")
+    channels, (height, width) = g.channels("pre"), g.extent("post")
+    strides = f"{height * width}, 1"
+    if g.kind == "conv_transpose":
+        channels = g.channels("post")
+        strides = f"1, {channels}"
+    f.body(f"patches({f.row(x, rows)}, {out}, ({shape_of(g)[1:-1]}, {strides}))")
+
+
+def _warp(f: Function, node: Node, out: str, rows: bool = False) -> None:
+    image = node if node.op == "warp_image" else f.node(node.args[0])
+    given = ", ".join(f.row(a, rows) for a in node.args)
+    f.body(f"{node.op}({given}, {out}, {_extent(image.axes)})")
+
+
 PRIMITIVES = {
     "project": _project, "project_x": _project, "max_pool": _pool, "max_pool_x": _pool, "avg_pool": _pool,
-    "avg_pool_x": _pool, "avg_pool_to": _pool, "avg_pool_to_x": _pool,
+    "avg_pool_x": _pool, "avg_pool_to": _pool, "avg_pool_to_x": _pool, "resize": _resize,
+    "resize_x": _resize, "patches": _patches, "warp": _warp, "warp_image": _warp, "warp_flow": _warp,
 }  # fmt: skip
 
 
@@ -573,10 +601,11 @@ def _sum(f: Function, node: Node, out: str) -> None:
 
 def _uses(f: Function, node: Node, out: str) -> None:
     (x,) = node.args
-    every = tuple(dict.fromkeys([SAMPLE, *node.axes]))
+    pixels = [a for a in f.node(x).axes if a not in node.axes and a != SAMPLE]
+    every = tuple(dict.fromkeys([SAMPLE, *pixels, *node.axes]))
     variables = {a: variable(a) for a in every}
     term = f.operand(x, variables, None, _term_wide(f, node))
-    _reduce(f, node, out, (SAMPLE,), term, every)
+    _reduce(f, node, out, (SAMPLE, *pixels), term, every)
 
 
 def _dot(f: Function, node: Node, out: str) -> None:

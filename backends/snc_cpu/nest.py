@@ -95,7 +95,7 @@ SHORT = {"sample": "b", "partner": "q", "channel": "c", "height": "y", "width": 
 
 def variable(axis: Axis) -> str:
     """The loop variable of an axis."""
-    return SHORT[axis.kind] + ({"pre": "_pre", "post": "_post"}.get(axis.role, ""))
+    return SHORT[axis.kind] + ({"pre": "_pre", "post": "_post", "self": "_self"}.get(axis.role, ""))
 
 
 def user_index(axes: Axes, names: dict[Axis, str]) -> str:

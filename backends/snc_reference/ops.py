@@ -230,11 +230,23 @@ def _conv_x(w: Array, a: Array, g: Geometry, extent: tuple[int, int]) -> Array:
 
 
 def _uses(node: Node, values: list[Array], axes: list[Axes], shape: tuple[int, ...]) -> Array:
+    """The sum over samples and, at the edges of a convolution, pixels."""
+    gone = tuple(k for k, a in enumerate(axes[0]) if a not in node.axes)
+    rest = tuple(a for a in axes[0] if a in node.axes)
+    return np.broadcast_to(spread(values[0].sum(gone), rest, node.axes), shape)
+
+
+def _patches_of(node: Node, values: list[Array], axes: list[Axes], shape: tuple[int, ...]) -> Array:
     g: Geometry = node.get("geometry")
-    if g.kind != "dense":
-        raise InternalError("a synapse value of a convolution must be factorised first")
-    whole = spread(values[0], axes[0], (Axis("sample"), *node.axes))
-    return np.broadcast_to(whole.sum(0), shape)
+    side, role, other = (g.pre, "pre", "post") if g.kind == "conv" else (g.post, "post", "pre")
+    places = g.extent(other)
+    seen = _patches(_plain(values[0], axes[0]), g, places)
+    channels = next(a.size for a in side if a.kind == "channel")
+    order = (
+        Axis("sample"), Axis("channel", channels, role), Axis("kernel_height", g.kernel[0]),
+        Axis("kernel_width", g.kernel[1]), Axis("height", places[0], other), Axis("width", places[1], other),
+    )  # fmt: skip
+    return seen.transpose([order.index(a) for a in node.axes])
 
 
 # Pools --------------------------------------------------------------------------------------------------
@@ -309,10 +321,86 @@ def _avg_pool_to_x(
     return out
 
 
+# Images: [batch, height, width, channel] ----------------------------------------------------------------
+
+
+def _taps(before: int, after: int, node: Node) -> Array:
+    """Weights [after, before] of bilinear interpolation; pixel i is centred at i + 1/2."""
+    corners = node.get("corners")
+    scale = (before - 1) / max(after - 1, 1) if corners else before / after
+    width = max(scale, 1.0) if node.get("antialias") else 1.0
+    place = np.arange(after) * scale if corners else (np.arange(after) + 0.5) * scale - 0.5
+    weights = np.maximum(1 - np.abs(np.arange(before) - place[:, None]) / width, 0)
+    return weights / weights.sum(1, keepdims=True)
+
+
+def _resize(node: Node, values: list[Array], axes: list[Axes], shape: tuple[int, ...]) -> Array:
+    x = values[0]
+    rows, columns = _taps(x.shape[1], shape[1], node), _taps(x.shape[2], shape[2], node)
+    return np.einsum("bhwc,yh,xw->byxc", x, rows, columns, optimize=True)
+
+
+def _resize_x(node: Node, values: list[Array], axes: list[Axes], shape: tuple[int, ...]) -> Array:
+    a = values[0]
+    rows, columns = _taps(shape[1], a.shape[1], node), _taps(shape[2], a.shape[2], node)
+    return np.einsum("byxc,yh,xw->bhwc", a, rows, columns, optimize=True)
+
+
+def _corners(flow: Array) -> list[tuple[Array, Array, Array, Array, Array, Array]]:
+    """The four pixels around where the flow points from every pixel.
+
+    Rows and columns, whether they are inside the image, their weights, and the derivatives of these by
+    the two channels of the flow.
+    """
+    height, width = flow.shape[1:3]
+    x = np.arange(width)[None, None, :] + flow[..., 0]
+    y = np.arange(height)[None, :, None] + flow[..., 1]
+    left, top = np.floor(x), np.floor(y)
+    found = []
+    for down in (0, 1):
+        for right in (0, 1):
+            r, c = top + down, left + right
+            inside = (r >= 0) & (r < height) & (c >= 0) & (c < width)
+            along, across = 1 - np.abs(y - r), 1 - np.abs(x - c)
+            by_x, by_y = along * (2 * right - 1), across * (2 * down - 1)
+            rows = np.clip(r, 0, height - 1).astype(int)
+            columns = np.clip(c, 0, width - 1).astype(int)
+            found.append((rows, columns, inside, along * across, by_x, by_y))
+    return found
+
+
+def _warp(node: Node, values: list[Array], axes: list[Axes], shape: tuple[int, ...]) -> Array:
+    image, flow = values
+    sample = np.arange(shape[0])[:, None, None]
+    return sum(
+        image[sample, r, c] * (inside * weight)[..., None]
+        for r, c, inside, weight, _, _ in _corners(flow)
+    )
+
+
+def _warp_image(node: Node, values: list[Array], axes: list[Axes], shape: tuple[int, ...]) -> Array:
+    flow, a = values
+    out, sample = np.zeros(shape), np.arange(shape[0])[:, None, None]
+    for r, c, inside, weight, _, _ in _corners(flow):
+        np.add.at(out, (sample, r, c), a * (inside * weight)[..., None])
+    return out
+
+
+def _warp_flow(node: Node, values: list[Array], axes: list[Axes], shape: tuple[int, ...]) -> Array:
+    image, flow, a = values
+    out, sample = np.zeros(shape), np.arange(shape[0])[:, None, None]
+    for r, c, inside, _, by_x, by_y in _corners(flow):
+        pull = inside * (image[sample, r, c] * a).sum(-1)
+        out += np.stack([pull * by_x, pull * by_y], -1)
+    return out
+
+
 TABLE: Mapping[str, Callable[[Node, list[Array], list[Axes], tuple[int, ...]], Array]] = {
     "sum": _sum, "argmax": _argmax, "expand": _expand, "rename": _rename, "reshape": _reshape,
     "concat": _concat, "part": _part, "onehot": _onehot, "log_softmax": _log_softmax, "dot": _dot,
     "project": _project, "project_x": _project_x, "project_w": _project_w, "uses": _uses,
+    "patches": _patches_of,
     "max_pool": _max_pool, "max_pool_x": _max_pool_x, "avg_pool": _avg_pool, "avg_pool_x": _avg_pool_x,
-    "avg_pool_to": _avg_pool_to, "avg_pool_to_x": _avg_pool_to_x,
+    "avg_pool_to": _avg_pool_to, "avg_pool_to_x": _avg_pool_to_x, "resize": _resize, "resize_x": _resize_x,
+    "warp": _warp, "warp_image": _warp_image, "warp_flow": _warp_flow,
 }  # fmt: skip

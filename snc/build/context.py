@@ -361,6 +361,28 @@ class Context:
         return Val(self.builder.previous(name, value.axes, span), value.axes, value.dim)
 
 
+def feeds(ctx: Context, node: str) -> set[str]:
+    """All nodes that reach a current through sums, scaling and changes of shape."""
+    seen: set[str] = set()
+    stack = [node]
+    while stack:
+        name = stack.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        made = ctx.builder.nodes[name]
+        if made.op in ("add", "sub", "neg", "reshape"):
+            stack += made.args
+        elif made.op in ("mul", "div"):
+            numbers = [ctx.builder.value_of(a) is not None for a in made.args]
+            stack += [
+                a
+                for a, number in zip(made.args, numbers, strict=True)
+                if not number and any(numbers)
+            ]
+    return seen
+
+
 def _around(span: Span, inner: Span) -> bool:
     return span.source is inner.source and span.start <= inner.start < span.end
 
@@ -429,4 +451,4 @@ def _means(word: str, axis: Axis) -> bool:
     return axis.kind == word
 
 
-__all__ = ["SAMPLE", "Context", "First", "Fun", "file_axes", "fold"]
+__all__ = ["SAMPLE", "Context", "First", "Fun", "feeds", "file_axes", "fold"]

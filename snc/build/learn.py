@@ -7,7 +7,7 @@ from typing import Any
 
 from snc.build import mistakes, optimise
 from snc.build.builtins.reductions import uses
-from snc.build.context import Context
+from snc.build.context import Context, feeds
 from snc.build.evaluate import bind, call_expression, evaluate, frame_for
 from snc.build.frame import Frame
 from snc.build.instances import check_exact, evaluate_output, evaluate_rest, fill_frame
@@ -97,7 +97,7 @@ def learn_projection(learning: Learning, told: Told, projection: Projection) -> 
 def driven(ctx: Context, projection: Projection) -> Population | None:
     """The neuron the projection reaches through sums, scaling by numbers and changes of shape."""
     found = [
-        p for p in ctx.populations.values() if projection.output.node in _feeds(ctx, p.input.node)
+        p for p in ctx.populations.values() if projection.output.node in feeds(ctx, p.input.node)
     ]
     if len(found) > 1:
         names = ", ".join(f"`{p.path}`" for p in found)
@@ -110,28 +110,6 @@ def driven(ctx: Context, projection: Projection) -> Population | None:
             )
         )
     return found[0] if found else None
-
-
-def _feeds(ctx: Context, node: str) -> set[str]:
-    """All nodes that reach a current through sums, scaling and changes of shape."""
-    seen: set[str] = set()
-    stack = [node]
-    while stack:
-        name = stack.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        made = ctx.builder.nodes[name]
-        if made.op in ("add", "sub", "neg", "reshape"):
-            stack += made.args
-        elif made.op in ("mul", "div"):
-            numbers = [ctx.builder.value_of(a) is not None for a in made.args]
-            stack += [
-                a
-                for a, number in zip(made.args, numbers, strict=True)
-                if not number and any(numbers)
-            ]
-    return seen
 
 
 def _layer(ctx: Context, projection: Projection, population: Population | None) -> Val | Instance:

@@ -14,7 +14,9 @@ from snc.build.learn import BoundRule
 from snc.build.values import Val
 from snc.graph.clock import clocks_of
 from snc.graph.graph import Graph, Node, features
-from snc.passes import LOWER, run_passes
+from snc.passes import run_passes
+from snc.passes.expand_gradients import expand_gradients
+from snc.passes.expand_influence import expand_influence
 from snc.passes.fold_constants import fold_constants
 
 Mark = tuple[str, ...]
@@ -87,7 +89,7 @@ def mark(built: Built) -> Marked:
     records = tuple(("|".join(m), node) for m, node in marks.items())
     graph = built.graph.with_(records=records)
     written = graph
-    for apply in (*LOWER, fold_constants):
+    for apply in (expand_influence, expand_gradients, fold_constants):
         written = apply(written)
     # Sums over steps stay where they are written: moved inwards, they would hide where the signal ends.
     return Marked(built, _view(written), _view(run_passes(graph, without=("hoist_updates",))))

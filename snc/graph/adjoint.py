@@ -221,19 +221,30 @@ def _part(b: Builder, n: Node, bar: str) -> Sequence[str | None]:
     return [b.node("concat", pieces, whole, axis=axis)]
 
 
-def _pool_back(op: str, needs_input: bool) -> Adjoint:
-    def rule(b: Builder, n: Node, bar: str) -> Sequence[str | None]:
-        args = (n.args[0], bar) if needs_input else (bar,)
-        return [b.node(op, args, b.axes(n.args[0]), **dict(n.attributes))]
-
-    return rule
+def _max_pool(b: Builder, n: Node, bar: str) -> Sequence[str | None]:
+    return [b.node("max_pool_x", (n.args[0], bar), b.axes(n.args[0]), **dict(n.attributes))]
 
 
-def _linear_pool_x(op: str) -> Adjoint:
+def _transposed(op: str) -> Adjoint:
+    """Of what is linear in its only operand."""
+
     def rule(b: Builder, n: Node, bar: str) -> Sequence[str | None]:
         return [b.node(op, (bar,), b.axes(n.args[0]), **dict(n.attributes))]
 
     return rule
+
+
+def _warp(b: Builder, n: Node, bar: str) -> Sequence[str | None]:
+    image, flow = n.args
+    by_image = b.node("warp_image", (flow, bar), b.axes(image))
+    return [by_image, b.node("warp_flow", (image, flow, bar), b.axes(flow))]
+
+
+def _warp_image(b: Builder, n: Node, bar: str) -> Sequence[str | None]:
+    """What is given back to the image is linear in the adjoint, whose image it is."""
+    flow, inner = n.args
+    by_flow = b.node("warp_flow", (bar, flow, inner), b.axes(flow))
+    return [by_flow, b.node("warp", (bar, flow), b.axes(inner))]
 
 
 TABLE: Mapping[str, Adjoint] = {
@@ -266,9 +277,13 @@ TABLE: Mapping[str, Adjoint] = {
     "dot": _dot,
     "project_x": _project_x,
     "project_w": _project_w,
-    "max_pool": _pool_back("max_pool_x", needs_input=True),
-    "avg_pool": _pool_back("avg_pool_x", needs_input=False),
-    "avg_pool_to": _pool_back("avg_pool_to_x", needs_input=False),
-    "avg_pool_x": _linear_pool_x("avg_pool"),
-    "avg_pool_to_x": _linear_pool_x("avg_pool_to"),
+    "max_pool": _max_pool,
+    "avg_pool": _transposed("avg_pool_x"),
+    "avg_pool_to": _transposed("avg_pool_to_x"),
+    "avg_pool_x": _transposed("avg_pool"),
+    "avg_pool_to_x": _transposed("avg_pool_to"),
+    "resize": _transposed("resize_x"),
+    "resize_x": _transposed("resize"),
+    "warp": _warp,
+    "warp_image": _warp_image,
 }

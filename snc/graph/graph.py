@@ -14,12 +14,16 @@ axes        sum(x; over) argmax(x; over) expand rename reshape concat part oneho
             log_softmax(x; over) dot(x, y; over)
 projection  project(w, x)   project_x(w, a)   project_w(a, x)    y = A(w, x) and its two transposes
 pools       max_pool avg_pool avg_pool_to and their transposes max_pool_x avg_pool_x avg_pool_to_x
+images      resize(x) resize_x(a)   warp(image, flow) and its transposes warp_image(flow, a) warp_flow(image, flow, a)
 learning    gradient(L, x) bptt(L, x, gate)                      replaced by passes/expand_gradients
+            influence(y, w, projections...)                      replaced by passes/expand_influence
             uses(e)                                              sum over the uses of a weight; passes/factorise
+            patches(x)                                           what each output pixel sees; passes/place_on_edges
             collect(x, gate)                                     sum over steps since the last update
 
 A value's axes say where it lives. `sample` and `partner` are the batch and the second sample of a pair; the
 others are features. Inside a rule features carry a role, `pre` or `post`: places, not shapes, decide.
+The neurons whose value an `influence` is the derivative of have the role `self`.
 """
 
 from __future__ import annotations
@@ -74,7 +78,7 @@ _ORDER = (
     "width",
     "channel",
 )
-_ROLES = ("pre", "", "post")
+_ROLES = ("pre", "", "self", "post")
 
 
 def canonical(axes: Iterable[Axis]) -> Axes:

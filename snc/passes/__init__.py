@@ -7,26 +7,38 @@ from collections.abc import Callable, Sequence
 from snc.diagnostics import DataError, did_you_mean
 from snc.graph.graph import Graph
 from snc.passes.expand_gradients import expand_gradients
+from snc.passes.expand_influence import expand_influence
 from snc.passes.factorise import factorise
 from snc.passes.fold_constants import fold_constants
 from snc.passes.hoist_updates import hoist_updates
+from snc.passes.place_on_edges import place_on_edges
 from snc.passes.remove_unused import remove_unused
 from snc.passes.share import share
 
 Pass = Callable[[Graph], Graph]
 
-LOWER: tuple[Pass, ...] = (
-    expand_gradients,  # first: later passes see forward equations and derivatives alike
-)
 PASSES: tuple[Pass, ...] = (
+    expand_influence,  # before gradients, which it does not follow
+    expand_gradients,  # then later passes see forward equations and derivatives alike
     fold_constants,  # before factorise: a factor 0 removes a term, and then its trace
     remove_unused,  # before factorise: only eligibilities that are learned from are expanded
     factorise,
+    place_on_edges,  # what had no product form
     hoist_updates,  # after factorise: sums over steps end at the products
     fold_constants,  # what the passes above left of numbers
     share,  # traces of several rules on the same population are one
     remove_unused,
 )
+# These make nodes that backends know from nodes that none does; without the others all is slower.
+NEEDED = frozenset(["expand_influence", "expand_gradients", "place_on_edges"])
+
+
+def name_of(apply: Pass) -> str:
+    """The name a pass is called by."""
+    return getattr(apply, "__name__", "pass")
+
+
+OPTIONAL = tuple(dict.fromkeys(n for n in map(name_of, PASSES) if n not in NEEDED))
 
 
 def run_passes(
@@ -35,15 +47,12 @@ def run_passes(
     seen: Callable[[str, object], None] = lambda name, value: None,
 ) -> Graph:
     """Lower and optimise a graph; `without` names passes to leave out, which changes speed only."""
-    known = [getattr(p, "__name__", "") for p in PASSES]
     for name in without:
-        if name not in known:
-            hint = did_you_mean(name, known) or f"there are {', '.join(dict.fromkeys(known))}"
+        if name not in OPTIONAL:
+            hint = did_you_mean(name, OPTIONAL) or f"there are {', '.join(OPTIONAL)}"
             raise DataError("unknown-pass", f"no pass is called `{name}`", help=hint)
-    for apply in (*LOWER, *PASSES):
-        name = getattr(apply, "__name__", "pass")
-        if name in without and apply not in LOWER:
-            continue
-        graph = apply(graph)
-        seen(f"graph after {name}", graph)
+    for apply in PASSES:
+        if name_of(apply) not in without:
+            graph = apply(graph)
+            seen(f"graph after {name_of(apply)}", graph)
     return graph

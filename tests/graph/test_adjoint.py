@@ -232,6 +232,30 @@ def unpooled_to(c: Case) -> str:
     return c.build.node("avg_pool_to_x", (x,), PICTURE, size=(2, 4))
 
 
+def resized(op: str, **how: bool) -> Make:
+    def make(c: Case) -> str:
+        small = (SAMPLE, C, Axis("height", 3), Axis("width", 8))
+        whole, out = (PICTURE, small) if op == "resize" else (small, PICTURE)
+        how_all = {"antialias": False, "corners": False, **how}
+        return c.build.node(op, (c.draw("x", *whole),), out, **how_all)
+
+    return make
+
+
+FLOW = canonical((SAMPLE, Axis("channel", 2), H, W))
+
+
+def warped(c: Case) -> str:
+    """The flow stays clear of whole pixels, where its derivative jumps."""
+    image, flow = c.draw("x", *PICTURE), c.draw("f", *FLOW, low=0.2, high=0.8)
+    return c.build.node("warp", (image, flow), PICTURE)
+
+
+def warped_back(c: Case) -> str:
+    flow, a = c.draw("f", *FLOW, low=-0.8, high=-0.2), c.draw("a", *PICTURE)
+    return c.build.node("warp_image", (flow, a), PICTURE)
+
+
 OPERATORS: dict[str, tuple[Make, list[str]]] = {
     **{op: (unary(op), ["x"]) for op in ("neg", "exp", "abs", "sin", "cos", "tanh", "sigmoid")},
     **{op: (unary(op, 0.3, 2.0), ["x"]) for op in ("log", "sqrt")},
@@ -265,6 +289,12 @@ OPERATORS: dict[str, tuple[Make, list[str]]] = {
     "avg_pool_x": (unpooled, ["x"]),
     "avg_pool_to": (pooled_to, ["x"]),
     "avg_pool_to_x": (unpooled_to, ["x"]),
+    "resize": (resized("resize"), ["x"]),
+    "resize antialias": (resized("resize", antialias=True), ["x"]),
+    "resize corners": (resized("resize", corners=True), ["x"]),
+    "resize_x": (resized("resize_x"), ["x"]),
+    "warp": (warped, ["x", "f"]),
+    "warp_image": (warped_back, ["f", "a"]),
 }
 
 

@@ -6,9 +6,9 @@ import pytest
 from networks import CONFORMANCE, differing, disagreements, golden, net
 
 from snc.graph.clock import clocks_of
-from snc.passes import LOWER, PASSES, run_passes
+from snc.passes import NEEDED, OPTIONAL, PASSES, name_of, run_passes
 
-NAMES = sorted({p.__name__ for p in PASSES})
+NAMES = sorted(OPTIONAL)
 # One with back-propagation through time, one with eligibilities, one with an update at every step.
 CASES = ["bptt_recurrent", "stllr_recurrent_bp", "tp_recurrent"]
 
@@ -16,7 +16,7 @@ CASES = ["bptt_recurrent", "stllr_recurrent_bp", "tp_recurrent"]
 def test_these_are_all_passes_that_may_be_left_out() -> None:
     names = ["factorise", "fold_constants", "hoist_updates", "remove_unused", "share"]
     assert names == NAMES
-    assert not {p.__name__ for p in LOWER} & set(NAMES)
+    assert {*map(name_of, PASSES)} == {*OPTIONAL, *NEEDED}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from snc.build import mistakes
 from snc.build.builtins.table import Arguments
-from snc.build.context import Context
+from snc.build.context import Context, feeds
 from snc.build.values import First, Object, Val
-from snc.graph.graph import SAMPLE, features
+from snc.graph.graph import SAMPLE, Axis, features
 from snc.model.plan import Draw
 
 
@@ -69,7 +69,26 @@ def _bptt(ctx: Context, a: Arguments) -> Object:
 
 
 def _influence(ctx: Context, a: Arguments) -> Object:
-    ctx.fail(mistakes.not_yet(a.span, "`influence`"))
+    """The derivative of a value of the rule's neuron by its weight, for every neuron and weight."""
+    y, by, projection = a.val("value"), a.val("by"), ctx.rule
+    if projection is None:
+        message = (
+            "`influence` belongs in a rule: it follows the layer of the projection that learns"
+        )
+        ctx.fail(mistakes.simple("influence-outside-rule", message, a.span))
+    if by.node != projection.effective.node:
+        message = "`influence` is by `weight`, what the projection computes with"
+        ctx.fail(mistakes.simple("not-a-parameter", message, a.place("by")))
+    geometry = projection.geometry
+    if geometry.kind != "dense":
+        ctx.fail(mistakes.not_yet(a.span, "`influence` in a convolution"))
+    made = ctx.builder.nodes[y.node]
+    node = made.args[0] if made.op == "rename" else made.name
+    population = ctx.sides["@post"][0]
+    reached = feeds(ctx, population.input.node) if population else {projection.output.node}
+    own = [n for n in sorted(reached) if ctx.builder.nodes[n].op == "project"]
+    axes = (SAMPLE, Axis("channel", geometry.post[0].size, "self"), *geometry.weight)
+    return ctx.wrap(ctx.builder.node("influence", (node, by.node, *own), axes, a.span))
 
 
 def draw_argument(ctx: Context, a: Arguments, name: str) -> float | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from snc.build import mistakes
+from snc.build.builtins.reductions import one_axis
 from snc.build.builtins.table import Arguments
 from snc.build.context import Context, file_axes
 from snc.build.values import Lst, Num, Object, Val
@@ -97,13 +98,11 @@ def _outer(ctx: Context, a: Arguments) -> Object:
 def _dot(ctx: Context, a: Arguments) -> Object:
     """Last axis of the first with the first feature axis of the second."""
     x, y = a.val("a"), a.val("b")
+    if own := [k for k in y.axes if k.role == "self"]:
+        posts = [(k, s) for k in x.axes for s in own if k.role == "post"]
+        left = ctx.builder.rename(x.node, posts)
+        return ctx.wrap(ctx.builder.dot(left, y.node, own, a.span), x.dim + y.dim)
     fx, fy = file_axes(features(x.axes)), file_axes(features(y.axes))
-    if (
-        ctx.rule is not None
-        and {k.role for k in fx} == {"post"}
-        and {k.role for k in fy} >= {"post"}
-    ):
-        return ctx.wrap(ctx.builder.mul(x.node, y.node))
     if ctx.unsettled(x) or ctx.unsettled(y):
         gone = fy[:1] if ctx.unsettled(x) else fx[-1:]
         made = ctx.builder.sum(ctx.builder.mul(x.node, y.node), gone)
@@ -213,16 +212,66 @@ def _average_pool_to(ctx: Context, a: Arguments) -> Object:
     return ctx.wrap(ctx.builder.node("avg_pool_to", (x.node,), axes, a.span, size=out), x.dim)
 
 
-def _not_yet(word: str) -> Callable[[Context, Arguments], Object]:
-    def run(ctx: Context, a: Arguments) -> Object:
-        ctx.fail(mistakes.not_yet(a.span, f"`{word}`"))
+def _resize(ctx: Context, a: Arguments) -> Object:
+    """Bilinear interpolation; with `antialias` the triangle is as wide as the scale."""
+    if ctx.unsettled(a.val("x")):
+        return a.val("x")
+    if "premultiplied" in a.values:
+        message = (
+            "`premultiplied` belongs to a data pipeline: it is about images as files have them"
+        )
+        ctx.fail(mistakes.simple("unknown-option", message, a.place("premultiplied")))
+    x, _, _ = _spatial(ctx, a)
+    axes = _swap(x.axes, *a.pair("size"))
+    if axes == x.axes:
+        return x
+    antialias, corners = a.flag("antialias"), a.flag("align_corners")
+    node = ctx.builder.node("resize", (x.node,), axes, a.span, antialias=antialias, corners=corners)
+    return ctx.wrap(node, x.dim)
 
-    return run
+
+def _difference(ctx: Context, a: Arguments) -> Object:
+    """x[i + 1] - x[i] along one axis."""
+    x = a.val("x")
+    if ctx.unsettled(x):
+        return x
+    axis = one_axis(ctx, a, x)
+    if axis.size < 2:
+        ctx.fail(mistakes.bad_geometry(a.span, f"{axis.size} values have no difference"))
+    n = axis.size - 1
+    axes = [Axis(k.kind, n, k.role) if k == axis else k for k in x.axes]
+    left, right = (
+        ctx.builder.node("part", (x.node,), axes, a.span, axis=axis, start=start, size=n)
+        for start in (0, 1)
+    )
+    return ctx.wrap(ctx.builder.sub(right, left), x.dim)
+
+
+def _warp(ctx: Context, a: Arguments) -> Object:
+    """The image at (x + flow[0], y + flow[1]), bilinear; places outside the image count as 0."""
+    image, flow = a.val("image"), a.val("flow")
+    if ctx.unsettled(image) or ctx.unsettled(flow):
+        return image
+    kinds = {k.kind: k.size for k in flow.axes}
+    for name, value in (("image", image), ("flow", flow)):
+        if not {"height", "width"} <= {k.kind for k in value.axes}:
+            ctx.fail(mistakes.needs_space(a.place(name), a.what, value.axes))
+    space = {k for k in image.axes if k.kind in ("height", "width")}
+    if kinds.get("channel") != 2 or not space <= set(flow.axes):
+        ctx.fail(
+            mistakes.different_shapes(
+                a.span, a.place("image"), image.axes, a.place("flow"), flow.axes, "warp"
+            )
+        )
+    axes = [*(k for k in (*image.axes, *flow.axes) if k.kind in BATCH), *features(image.axes)]
+    image = ctx.wrap(ctx.builder.expand(image.node, axes), image.dim)
+    given = ctx.builder.expand(flow.node, [*image.axes[:1], *features(flow.axes)])
+    return ctx.wrap(ctx.builder.node("warp", (image.node, given), axes, a.span), image.dim)
 
 
 RUN = {
     "size": _size, "shape": _shape, "flatten": _flatten, "reshape": _reshape, "concat": _concat,
     "outer": _outer, "dot": _dot, "range": _range, "linspace": _linspace, "onehot": _onehot,
     "max_pool": _pool("max_pool"), "average_pool": _pool("avg_pool"), "average_pool_to": _average_pool_to,
-    "difference": _not_yet("difference"), "warp": _not_yet("warp"), "resize": _not_yet("resize"),
+    "difference": _difference, "warp": _warp, "resize": _resize,
 }  # fmt: skip
