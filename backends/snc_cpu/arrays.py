@@ -33,6 +33,9 @@ class Arrays:
     specs: dict[str, ArraySpec] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     rates: list[str] = field(default_factory=list)
+    transposes: dict[str, tuple[str, int, int]] = field(
+        default_factory=dict
+    )  # array -> the weight it is the transpose of, rows and columns of that
 
     def rate(self, name: str) -> int:
         """The place of a learning rate among those the engine feeds."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from snc.codegen.writer import Writer
 from snc.diagnostics import BackendError
 from snc.graph.builder import Builder
-from snc.graph.graph import PARTNER, Graph, Group, Node, Write, size
+from snc.graph.graph import PARTNER, Graph, Group, Node, Write
 from snc.passes.rebuild import copy_node, rewire
-from snc.program.schedule import LEAVES, Schedule, schedule
+from snc.program.schedule import LEAVES, Schedule, at_first, schedule
 from snc_cpu.arrays import Arrays, ArraySpec, lead, length, widths
-from snc_cpu.function import Function, shape_of
+from snc_cpu.function import Function, product_call
 from snc_cpu.nest import FUSED, loops, number, offset, variable
 
 
@@ -54,7 +54,7 @@ class GraphCode:
         """Values that sums over steps, writes, records or outputs read."""
         graph, found = self.plan.graph, set[str]()
         for node in graph.nodes:
-            if node.op != "collect":
+            if node.op != "collect" or at_first(graph, node.args[1]):
                 continue
             value = graph.by_name[node.args[0]]
             read = (
@@ -68,9 +68,18 @@ class GraphCode:
         found.update(self.resolved(g.gate) for g in graph.groups)
         return found
 
+    def fronts(self) -> set[str]:
+        """Values that are read at the first step of a chunk only."""
+        graph = self.plan.graph
+        return {
+            self.resolved(graph.by_name[n.args[0]].args[0])
+            for n in graph.nodes
+            if n.op == "collect" and at_first(graph, n.args[1])
+        }
+
     def targets(self, f: Function, nodes: list[Node]) -> dict[str, list[str]]:
         """For every node of a stage, the arrays it is put into; makes the scratch arrays."""
-        graph, outside = self.plan.graph, self.outside()
+        graph, outside, fronts = self.plan.graph, self.outside(), self.fronts()
         groups = f.groups(nodes)
         group_of = {n.name: k for k, g in enumerate(groups) for n in g}
         records = {self.resolved(v): name for name, v in graph.records}
@@ -89,6 +98,8 @@ class GraphCode:
             needs_array = node.name in self._states_here(f) or here or node.op not in FUSED
             if needs_array and not stores:
                 stores.append(self._scratch(f, node))
+            if node.name in fronts:
+                stores.append(f.front(node))
             if node.name in records:
                 stores.append(self._record(f, node))
             for name in outputs.get(node.name, ()):
@@ -132,7 +143,7 @@ class GraphCode:
         return any(self.plan.stage.get(r.name) == stage for r in self._state_readers(state))
 
     def _state_readers(self, state: str) -> list[Node]:
-        """All nodes that read a state at another step, renamings left out."""
+        """All nodes of stages that read a state at another step, renamings left out."""
         found, stack = (
             [],
             [
@@ -145,7 +156,7 @@ class GraphCode:
             for reader in self.plan.readers[stack.pop().name]:
                 if reader.op == "rename":
                     stack.append(reader)
-                else:
+                elif reader.name in self.plan.stage:
                     found.append(reader)
         return found
 
@@ -298,17 +309,23 @@ class GraphCode:
             w()
             w("@njit(cache=True, parallel=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)")
             with w.block(f"def {f.name}_all({arguments})"), w.block("for b in prange(B)"):
-                w(f"{f.name}(b, {arguments})")
+                w(f"{f.name}(np.int64(b), {arguments})")  # else compiled for unsigned ones too
         name = f"{f.name}_all" if f.sample else f.name
         self.functions.append((name, list(f.used), w.text()))
         return name
 
     def plain(
-        self, name: str, nodes: Iterable[Node], writes: Iterable[Write] = (), step: bool = False
+        self,
+        name: str,
+        nodes: Iterable[Node],
+        writes: Iterable[Write] = (),
+        step: bool = False,
+        transposes: bool = False,
     ) -> str:
         """A function outside the steps: what is fixed between updates, or an update.
 
-        With `step` it reads values of the step t0, which is a chunk of its own.
+        With `step` it reads values of the step t0, which is a chunk of its own. With `transposes` it
+        ends with the transposed weights that stages asked for.
         """
         f = Function(name, self.plan, self.arrays, self.wide, False, -1)
         writes = list(writes)
@@ -316,6 +333,8 @@ class GraphCode:
         f.emit(chosen, self.kept(f, chosen))
         for write in writes:
             self.write(f, write)
+        for array, (weight, rows, columns) in self.arrays.transposes.items() if transposes else ():
+            f.body(f"transpose({f.array_of(weight)}, {f.use(array)}, {rows}, {columns})")
         arguments = ", ".join([*(["t0"] if step else []), "T", "B", *f.used])
         w = Writer()
         w("@njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)")
@@ -407,6 +426,7 @@ def prepared(graph: Graph) -> Graph:
     build, table = Builder(), dict[str, str]()
     states = {s.value for s in graph.states}
     copies: dict[str, str] = {}
+    fronts = {n.args[0] for n in graph.nodes if n.op == "collect" and at_first(graph, n.args[1])}
 
     def copied(node: Node) -> str:
         if node.name not in copies:
@@ -415,7 +435,7 @@ def prepared(graph: Graph) -> Graph:
 
     for node in graph.nodes:
         args = [table[a] for a in node.args]
-        if node.op in ("project_w", "uses"):
+        if node.op in ("project_w", "uses") and node.name not in fronts:
             operands = [graph.by_name[a] for a in node.args]
             args = [
                 copied(o) if _leaf(graph, o) in ("previous", "later") else table[o.name]
@@ -443,9 +463,9 @@ def _leaf(graph: Graph, node: Node) -> str:
 
 def _refuse_short_sweeps(plan: Schedule) -> None:
     """A sweep against time goes over one chunk: that must be all steps between two updates."""
-    if "backward" not in plan.clock.values():
-        return
     graph = plan.graph
+    if not any(s.ahead and not s.chunked for s in graph.states):
+        return
     periods = {(g.every, g.unit) for g in graph.groups}
     wanted = {0 if unit == "sequences" else every for every, unit in periods}
     always = all(graph.by_name[g.gate].op == "const" for g in graph.groups)
@@ -480,8 +500,8 @@ def emit_graph(name: str, graph: Graph) -> Emitted:
     _refuse_short_sweeps(plan)
     _refuse_lost_records(graph, plan)
     code = GraphCode(name, plan, Arrays(graph), widths(graph))
-    refresh = code.plain(f"{name}_refresh", plan.of("fixed"))
     stages = [code.stage(k) if plan.stages[k] else "" for k in range(len(plan.stages))]
+    refresh = code.plain(f"{name}_refresh", plan.of("fixed"), transposes=True)
     driver = Driver(code, refresh, stages)
     text = driver.text()
     parts = [t for _, _, t in code.functions]
@@ -503,6 +523,7 @@ class Driver:
     used: dict[str, None] = field(default_factory=dict)
     w: Writer = field(default_factory=Writer)
     opens: dict[str, str] = field(default_factory=dict)  # gate node -> array of flags
+    noted: set[tuple[str, str]] = field(default_factory=set)  # group and window: seen in this chunk
 
     def call(self, name: str, *first: str) -> str:
         """A call of an emitted function with the arrays it takes."""
@@ -529,11 +550,40 @@ class Driver:
         with body.block("for t0 in range(0, T, K)"):
             body("t1 = min(t0 + K, T)")
             body("steps = t1 - t0")
+            for before, state in self._before(graph).items():
+                body(f"copy_rows({self.array(before)}, {self.array(state)})")
             self._chunk(graph, groups, nexts)
         head = Writer()
         head("@njit(cache=True)")
         head(f"def {self.code.name}(T, B, K, want, {', '.join(self.used)}):")
         return head.text() + body.text()
+
+    def _before(self, graph: Graph) -> dict[str, str]:
+        """Arrays that hold, for a whole chunk, states as they were before it, and those of the states."""
+        found: dict[str, str] = {}
+        for node in graph.nodes:
+            if node.op == "collect" and at_first(graph, node.args[1]):
+                product = graph.by_name[node.args[0]]
+                past = graph.by_name[self.code.resolved(product.args[1])]
+                found[self._past(past)] = self._state_array(past)
+        return found
+
+    def _past(self, past: Node) -> str:
+        """The array of a state as it was before the chunk."""
+        state = self.code.plan.graph.state[past.get("state")]
+        value = self.code.plan.graph.by_name[state.value]
+        name = "b_" + self.code.arrays.identifier(value)
+        shape = ("B", length(past.axes))
+        kind = "D" if self.code.wide[past.name] else "F"
+        return self.code.arrays.add(name, "before", state.name, shape, kind)
+
+    def _state_array(self, past: Node) -> str:
+        """The array in which a stage keeps a state."""
+        specs = self.code.arrays.specs.values()
+        mine = [s.name for s in specs if s.source == past.get("state") and s.role == "state"]
+        if not mine:
+            raise NotImplementedError(f"no stage keeps the state `{past.get('state')}`")
+        return mine[0]
 
     def _next_function(self, graph: Graph, number: int, gate: str) -> str:
         """A function that puts all `next` values of one gate in place."""
@@ -666,17 +716,21 @@ class Driver:
 
     def _collect(self, node: Node) -> None:
         w, code, graph = self.w, self.code, self.code.plan.graph
-        value, gate = graph.by_name[node.args[0]], self._open(node.args[1])
-        total = self._total(node)
+        value, total, group = graph.by_name[node.args[0]], self._total(node), node.get("group")
         code.arrays.add(
             total, "total", node.name, (length(node.axes),), "D" if code.wide[node.name] else "F"
         )
-        group = node.get("group")
-        if gate == "ALWAYS":
-            w(f"filled_{group} = True")
-        elif gate != "NEVER":
-            with w.block("for k in range(steps)"), w.block(f"if {gate}[k]"):
-                w(f"filled_{group} = True")
+        if at_first(graph, node.args[1]):
+            signal, pre = (graph.by_name[code.resolved(a)] for a in value.args)
+            front, past = (
+                self.array(f"f_{code.arrays.identifier(signal)}"),
+                self.array(self._past(pre)),
+            )
+            a, z = (f"{x}.reshape((1, *{x}.shape))" for x in (front, past))
+            w(product_call(value.get("geometry"), total, a, z, "ALWAYS", "1"))
+            return
+        gate = self._open(node.args[1])
+        self._fill(group, self._open(node.args[-1]))
         if value.name in code.plan.stage:
             history = self.array(
                 "h_" + code.arrays.identifier(graph.by_name[code.resolved(value.name)])
@@ -701,14 +755,19 @@ class Driver:
             ):
                 w(f"{total}[i] += {text}")
             return
-        geometry = value.get("geometry")
         a, z = (self._operand(x) for x in value.args)
-        if geometry.kind == "dense":
-            w(
-                f"dense_product({total}, {a}, {z}, {gate}, steps, B, {size(geometry.pre)}, {size(geometry.post)})"
-            )
-        else:
-            w(f"{geometry.kind}_product({total}, {a}, {z}, {gate}, steps, B, {shape_of(geometry)})")
+        w(product_call(value.get("geometry"), total, a, z, gate, "steps"))
+
+    def _fill(self, group: str, window: str) -> None:
+        """Note that a group has something to commit, if its window was open in this chunk."""
+        if (group, window) in self.noted:
+            return
+        self.noted.add((group, window))
+        if window == "ALWAYS":
+            self.w(f"filled_{group} = True")
+        elif window != "NEVER":
+            with self.w.block("for k in range(steps)"), self.w.block(f"if {window}[k]"):
+                self.w(f"filled_{group} = True")
 
     def _operand(self, name: str) -> str:
         """An operand of a weight product over the chunk."""

@@ -31,6 +31,7 @@ class Function:
     )  # node -> scalar variable in the current loop
     scratch: dict[str, str] = field(default_factory=dict)
     controls: dict[str, str] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)  # nodes whose events are listed in this step
     every: bool = False  # whether arrays are asked for with all samples
     body: Writer = field(default_factory=Writer)
 
@@ -113,6 +114,12 @@ class Function:
         batch = lead(node.axes) is not None
         shape = ("K", "B", length(node.axes)) if batch else ("K", length(node.axes))
         return self.view(f"h_{ident}", "history", node.name, shape, self.kind(node), "k")
+
+    def front(self, node: Node) -> str:
+        """The array of a value at the first step of a chunk."""
+        name, shape = f"f_{self.arrays.identifier(node)}", ("B", length(node.axes))
+        self.use(self.arrays.add(name, "front", node.name, shape, self.kind(node)))
+        return self.at_sample(name, node.axes)
 
     def previous(self, node: Node) -> str:
         """The value of a state one step ago."""
@@ -431,7 +438,12 @@ class Function:
         index = offset(node.axes, variables, flat)
         if first is not None and not (self.sample and first == SAMPLE):
             index = f"{variables[first]}, {index}"
-        self.body(f"{target}[{index}] = {self.local[node.name]}")
+        line = f"{target}[{index}] = {self.local[node.name]}"
+        if target.startswith("f_"):
+            with self.body.block("if k == 0"):
+                self.body(line)
+        else:
+            self.body(line)
 
     # nodes of their own -------------------------------------------------------------------------------
 
@@ -446,7 +458,8 @@ class Function:
         else:
             SINGLE[node.op](self, node, out)
         for more in targets[1:]:
-            self.body(f"{self.whole('copy', node)}({more}, {out})")
+            copy = f"{self.whole('copy', node)}({more}, {out})"
+            self.body(f"if k == 0: {copy}" if more.startswith("f_") else copy)
 
     def whole(self, what: str, node: Node) -> str:
         """The primitive that copies or fills a node's array here."""
@@ -461,13 +474,8 @@ class Function:
             geometry = node.get("geometry")
             a, z = (self.array_of(x) for x in node.args)
             self.body(f"fill_row({out}, 0)")
-            call = f"{a}.reshape((1, *{a}.shape)), {z}.reshape((1, *{z}.shape)), ALWAYS, 1, B"
-            if geometry.kind == "dense":
-                self.body(
-                    f"dense_product({out}, {call}, {size(geometry.pre)}, {size(geometry.post)})"
-                )
-            else:
-                self.body(f"{geometry.kind}_product({out}, {call}, {shape_of(geometry)})")
+            a, z = (f"{x}.reshape((1, *{x}.shape))" for x in (a, z))
+            self.body(product_call(geometry, out, a, z, "ALWAYS", "1"))
             return
         if lead(node.axes) is None:
             PRIMITIVES[node.op](self, node, out)
@@ -475,10 +483,42 @@ class Function:
         with self.body.block("for b in range(B)"):
             PRIMITIVES[node.op](self, node, f"{out}[b]", rows=True)
 
+    def events(self, name: str, rows: bool) -> str:
+        """The list of where a node is not 0, its numbers and how many they are; made once in a step."""
+        source = self.behind(name)
+        ident = self.arrays.identifier(self.node(source))
+        at, of, count = f"at_{ident}", f"of_{ident}", f"count_{ident}"
+        if source not in self.listed:
+            room = size(self.node(name).axes)
+            self.heads.setdefault(at, f"np.empty({room} + 1, np.uint32)")
+            self.heads.setdefault(of, f"np.empty({room} + 1, REAL)")
+            self.body(f"{count} = events({self.row(name, rows)}, {at}, {of})")
+            if not rows:
+                self.listed.add(source)
+        return f"{at}, {of}, {count}"
+
+    def transposed(self, weight: str, geometry: Geometry) -> str:
+        """The array of a dense weight with a row for each postsynaptic neuron, made when weights change."""
+        node = self.node(weight)
+        ident = f"t_{self.arrays.identifier(self.node(self.behind(weight)))}"
+        shape = (str(size(node.axes)),)
+        self.arrays.add(ident, "fixed", weight, shape, self.kind(node))
+        self.arrays.transposes.setdefault(ident, (weight, size(geometry.pre), size(geometry.post)))
+        return self.use(ident)
+
     def row(self, name: str, rows: bool) -> str:
         """A node's array, or its row for sample b."""
         array = self.array_of(name)
         return f"{array}[b]" if rows and lead(self.node(name).axes) is not None else array
+
+
+def product_call(geometry: Geometry, out: str, a: str, z: str, gate: str, steps: str) -> str:
+    """The call of a weight product over steps and samples."""
+    if geometry.kind == "dense":
+        shape = f"{size(geometry.pre)}, {size(geometry.post)}"
+    else:
+        shape = shape_of(geometry)
+    return f"{geometry.kind}_product({out}, {a}, {z}, {gate}, {steps}, B, {shape})"
 
 
 def shape_of(geometry: Geometry) -> str:
@@ -496,11 +536,13 @@ def shape_of(geometry: Geometry) -> str:
 
 def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
     g: Geometry = node.get("geometry")
-    w, x = f.array_of(node.args[0]), f.row(node.args[1], rows)
     transpose = node.op == "project_x"
     if g.kind == "dense":
-        f.body(f"dense{'_x' if transpose else ''}({w}, {x}, {out})")
-    elif g.kind == "conv":
+        w = f.transposed(node.args[0], g) if transpose else f.array_of(node.args[0])
+        f.body(f"gather({w}, {f.events(node.args[1], rows)}, {out})")
+        return
+    w, x = f.array_of(node.args[0]), f.row(node.args[1], rows)
+    if g.kind == "conv":
         f.body(f"conv{'_x' if transpose else ''}({w}, {x}, {out}, {shape_of(g)})")
     else:
         f.body(f"conv_transpose{'_x' if transpose else ''}({w}, {x}, {out}, {shape_of(g)})")
@@ -718,4 +760,4 @@ SINGLE = {
     "reshape": _reshape, "concat": _concat, "part": _part,
 }  # fmt: skip
 
-__all__ = ["Function", "rest", "shape_of"]
+__all__ = ["Function", "product_call", "rest", "shape_of"]

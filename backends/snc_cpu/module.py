@@ -21,9 +21,10 @@ from snc_cpu.emit import Emitted, emit_graph
 
 HEADER = '''"""{name}: emitted by snc for the CPU backend, {dtype}.
 
-T steps, B samples, K steps in a chunk. Arrays: p_ stored, w_ fixed between updates, x_ fed by the data,
-s_ states, c_ states read by other stages, h_ histories of a chunk, u_ sums and updates, a_ scratch,
-o_ outputs, r_ records, g_ gradients. Values are channels last. Primitives {primitives}.
+T steps, B samples, K steps in a chunk. Arrays: p_ stored, w_ fixed between updates, t_ their transposes,
+x_ fed by the data, s_ states, c_ states read by other stages, b_ states before a chunk, f_ values at its
+first step, h_ histories of a chunk, u_ sums and updates, a_ scratch, o_ outputs, r_ records, g_ gradients.
+Values are channels last. Primitives {primitives}.
 """
 
 import math
@@ -89,7 +90,7 @@ class CpuModule:
 
 
 TYPES = {"D": np.float64, "I": np.int64, "U": np.uint8, "Q": np.uint64}
-MADE = ("fixed", "state", "carry", "history", "total", "open", "output")
+MADE = ("fixed", "state", "carry", "before", "front", "history", "total", "open", "output")
 
 
 @dataclass

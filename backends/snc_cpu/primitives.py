@@ -11,7 +11,10 @@ import numpy as np
 from numba import njit, prange
 
 PRODUCT = {"reassoc", "contract", "nsz", "arcp"}
-BLOCK = 16  # presynaptic rows that one owner of a weight product sums
+LARGEST = 352  # presynaptic neurons of one owner of a weight product at most
+TILE = (
+    256  # rows that a weight product lists at a time: 450 floats of each fit the second-level cache
+)
 
 
 @njit(cache=True)
@@ -52,53 +55,141 @@ def spread_rows(to, source):
             to[b, i] = source[i]
 
 
-@njit(cache=True, fastmath=PRODUCT)
-def dense(w, x, out):
-    """out[j] = sum_i x[i] w[i, j]; silent inputs cost a comparison."""
-    fill_row(out, 0)
-    n = out.size
+@njit(cache=True)
+def events(x, at, of):
+    """The places where x is not 0, in order, and what stands there; how many there are."""
+    count = 0
     for i in range(x.size):
         value = x[i]
-        if value != 0:
-            row = w[i * n : (i + 1) * n]
-            for j in range(n):
-                out[j] += value * row[j]
+        at[count] = i
+        of[count] = value
+        count += value != 0
+    return count
 
 
-@njit(cache=True, fastmath=PRODUCT)
-def dense_x(w, a, out):
-    """out[i] = sum_j w[i, j] a[j], summed in the precision of a."""
-    n = a.size
-    for i in range(out.size):
-        row = w[i * n : (i + 1) * n]
-        total = a[0] * 0
+# A call, not a copy of the text: inlined into a caller, the compiler no longer sees that rows do not overlap.
+@njit(cache=True, fastmath=PRODUCT, inline="never")
+def add_rows(rows, at, count, out):
+    """out += the listed rows, eight in a sweep, so that `out` is loaded and stored once for eight."""
+    n, e = out.size, 0
+    while e + 8 <= count:
+        a, b, c, d = rows[at[e]], rows[at[e + 1]], rows[at[e + 2]], rows[at[e + 3]]
+        f, g, h, i = rows[at[e + 4]], rows[at[e + 5]], rows[at[e + 6]], rows[at[e + 7]]
         for j in range(n):
-            total += row[j] * a[j]
-        out[i] = total
+            out[j] += ((a[j] + b[j]) + (c[j] + d[j])) + ((f[j] + g[j]) + (h[j] + i[j]))
+        e += 8
+    while e < count:
+        a = rows[at[e]]
+        for j in range(n):
+            out[j] += a[j]
+        e += 1
 
 
-@njit(cache=True, fastmath=PRODUCT)
-def dense_w(acc, a, z, opened, steps, batch, pre, post, owner):
-    """acc[i, j] += sum over open steps and samples of z[i] a[j], for the rows i of one owner."""
-    low, high = owner * BLOCK, min((owner + 1) * BLOCK, pre)
+@njit(cache=True, fastmath=PRODUCT, inline="never")
+def add_scaled_rows(rows, at, of, count, out):
+    """out += the listed rows times their numbers, eight in a sweep."""
+    n, e = out.size, 0
+    while e + 8 <= count:
+        a, b, c, d = rows[at[e]], rows[at[e + 1]], rows[at[e + 2]], rows[at[e + 3]]
+        f, g, h, i = rows[at[e + 4]], rows[at[e + 5]], rows[at[e + 6]], rows[at[e + 7]]
+        p, q, r, s = of[e], of[e + 1], of[e + 2], of[e + 3]
+        t, u, v, w = of[e + 4], of[e + 5], of[e + 6], of[e + 7]
+        for j in range(n):
+            out[j] += ((p * a[j] + q * b[j]) + (r * c[j] + s * d[j])) + (
+                (t * f[j] + u * g[j]) + (v * h[j] + w * i[j])
+            )
+        e += 8
+    while e < count:
+        a, p = rows[at[e]], of[e]
+        for j in range(n):
+            out[j] += p * a[j]
+        e += 1
+
+
+@njit(cache=True)
+def all_ones(of, count):
+    """Whether all listed numbers are 1: spikes are, counts and traces are not."""
+    for e in range(count):
+        if of[e] != 1:
+            return False
+    return True
+
+
+@njit(cache=True)
+def gather(w, at, of, count, out):
+    """out[j] = the sum over the listed i of of[i] w[i, j]; w is flat, a row for each i."""
+    fill_row(out, 0)
+    rows = w.reshape((-1, out.size))
+    if all_ones(of, count):
+        add_rows(rows, at, count, out)
+    else:
+        add_scaled_rows(rows, at, of, count, out)
+
+
+@njit(cache=True)
+def transpose(w, out, rows, columns):
+    """out[j, i] = w[i, j], both flat."""
+    for i in range(rows):
+        for j in range(columns):
+            out[j * rows + i] = w[i * columns + j]
+
+
+@njit(cache=True)
+def silent(row):
+    """Whether a row is 0 everywhere."""
+    for j in range(row.size):
+        if row[j] != 0:
+            return False
+    return True
+
+
+@njit(cache=True)
+def dense_w(acc, a, z, opened, steps, batch, low, high):
+    """acc[i] += sum over open steps and samples of z[i] a, for the presynaptic neurons of one owner.
+
+    TILE rows of a at a time are listed by neuron and stay in the cache while all neurons add theirs.
+    """
+    mine = high - low
+    room = TILE + batch
+    at = np.empty((mine, room), np.uint32)
+    of = np.empty((mine, room), a.dtype)
+    count = np.zeros(mine, np.int64)
+    rows = a.reshape((-1, a.shape[2]))
+    held = 0
     for k in range(steps):
-        if not opened[k]:
-            continue
-        for b in range(batch):
-            row = a[k, b]
-            for i in range(low, high):
-                value = z[k, b, i]
-                if value != 0:
-                    out = acc[i * post : (i + 1) * post]
-                    for j in range(post):
-                        out[j] += value * row[j]
+        if opened[k]:
+            for b in range(batch):
+                if silent(a[k, b]):
+                    continue
+                held += 1
+                row = z[k, b]
+                for i in range(mine):
+                    value = row[low + i]
+                    if value != 0:
+                        c = count[i]
+                        at[i, c] = k * batch + b
+                        of[i, c] = value
+                        count[i] = c + 1
+        if held >= TILE or k == steps - 1:
+            for i in range(mine):
+                if all_ones(of[i], count[i]):
+                    add_rows(rows, at[i], count[i], acc[low + i])
+                else:
+                    add_scaled_rows(rows, at[i], of[i], count[i], acc[low + i])
+                count[i] = 0
+            held = 0
 
 
 @njit(cache=True, parallel=True)
 def dense_product(acc, a, z, opened, steps, batch, pre, post):
-    """The weight product of a dense projection, parallel over blocks of presynaptic rows."""
-    for owner in prange((pre + BLOCK - 1) // BLOCK):
-        dense_w(acc, a, z, opened, steps, batch, pre, post, owner)
+    """The weight product of a dense projection, parallel over blocks of presynaptic neurons.
+
+    The blocks depend on the projection only, so the order of every sum is the same for any threads.
+    """
+    whole = acc.reshape((pre, post))
+    size = min(max(-(-pre // 2), 32), LARGEST)
+    for owner in prange(-(-pre // size)):
+        dense_w(whole, a, z, opened, steps, batch, owner * size, min((owner + 1) * size, pre))
 
 
 @njit(cache=True, fastmath=PRODUCT)

@@ -27,6 +27,7 @@ class Sequence:
     state: Values = field(default_factory=dict)
     history: list[Values] = field(default_factory=list)
     sums: Values = field(default_factory=dict)
+    filled: set[str] = field(default_factory=set)  # groups with something to commit
     start: dict[str, int] = field(default_factory=dict)  # group -> first step since its last commit
     outcome: Outcome = field(default_factory=Outcome)
     steps_of: dict[str, list[Array]] = field(default_factory=dict)
@@ -87,6 +88,8 @@ class Sequence:
         """A number of the run."""
         if name.startswith("rate:"):
             return self.feed.rates[name.removeprefix("rate:")]
+        if name.startswith("first:"):
+            return float(t == self.start.get(name.removeprefix("first:"), 0))
         table = {
             "batch": self.feed.batch,
             "steps": self.feed.steps,
@@ -159,7 +162,9 @@ class Sequence:
     def learn(self, t: int, known: Values, gradients: bool) -> None:
         """Accumulate, write, commit."""
         for node in self.collects:
-            value, gate = node.args
+            value, gate, *_ = node.args
+            if self.look(node.args[-1], known) != 0:
+                self.filled.add(node.get("group"))
             if self.clock[value] != "backward" and self.look(gate, known) != 0:
                 self.sums[node.name] = self.sums.get(node.name, 0.0) + self.look(value, known)
         due = [g for g in self.graph.groups if self.due(g, t, known)]
@@ -195,7 +200,7 @@ class Sequence:
             for node in self.by_clock["backward"]:
                 known[node.name] = self.value(node, known, k)
             for node in mine:
-                value, gate = node.args
+                value, gate, *_ = node.args
                 if self.clock[value] == "backward" and self.look(gate, known) != 0:
                     self.sums[node.name] = self.sums.get(node.name, 0.0) + self.look(value, known)
             later = {s.name: self.look(s.value, known) for s in ahead}
@@ -203,13 +208,8 @@ class Sequence:
 
     def commits(self, due: list[Group], gradients: bool) -> Values:
         """New values of everything the groups write, from the same old values."""
-        names = {g.name for g in due}
+        names = {g.name for g in due} & self.filled
         mine = [n for n in self.collects if n.get("group") in names]
-        names -= {
-            g.name
-            for g in due
-            if not any(n.name in self.sums for n in mine if n.get("group") == g.name)
-        }
         known: Values = {}
         for node in self.by_clock["commit"]:
             if node.op == "collect":
@@ -227,6 +227,7 @@ class Sequence:
                     self.steps_of.setdefault(w.stored, []).append(value)
         for node in mine:
             self.sums.pop(node.name, None)
+        self.filled -= names
         return done
 
     # results ------------------------------------------------------------------------------------------

@@ -276,7 +276,7 @@ def _close(ctx: Context, name: str, frame: Frame, short: str) -> None:
             ctx.stored[name] = Stored(name, shape, "kept", Draw("zeros"))
         else:
             first = ctx.val(given, initial.value.span, "a first value").node
-    ctx.states[name] = State(name, value.node, first, value.axes, False, kept, definition.span)
+    ctx.states[name] = State(name, value.node, first, value.axes, kept=kept, span=definition.span)
 
 
 def updates(ctx: Context, frame: Frame, body: tuple[ast.Statement, ...]) -> None:

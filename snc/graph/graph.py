@@ -3,6 +3,7 @@
 leaf        const(value)  range(n)  linspace(a, b, n)           fixed numbers
             stored(name)                                        parameters, constants, moments, counters
             scalar(name)    batch, step, steps, epoch, rate:G   one number, from the engine
+                            first:G   1 at the first step of a chunk of steps between updates of G
             field(name)     label  length                       what the data set feeds
             random(stream)  gate(group)
             previous(state)                                     the state's value one step ago
@@ -19,7 +20,8 @@ learning    gradient(L, x) bptt(L, x, gate)                      replaced by pas
             influence(y, w, projections...)                      replaced by passes/expand_influence
             uses(e)                                              sum over the uses of a weight; passes/factorise
             patches(x)                                           what each output pixel sees; passes/place_on_edges
-            collect(x, gate)                                     sum over steps since the last update
+            collect(x, gate, window)                             sum over the open steps since the last update;
+                                                                 there is one if the window was open (default: the gate)
 
 A value's axes say where it lives. `sample` and `partner` are the batch and the second sample of a pair; the
 others are features. Inside a rule features carry a role, `pre` or `post`: places, not shapes, decide.
@@ -144,8 +146,9 @@ def _short(value: Attribute) -> str:
 class State:
     """A name read at another step: `value` is its definition, `first` what [t-1] is at the first step.
 
-    `ahead` states are read one step later (in backward sweeps) and are 0 after the last step. `kept`
-    states start where the previous sequence ended.
+    `ahead` states are read one step later (in backward sweeps) and are 0 after the last step. A sweep
+    goes over all steps since the last update; that of a `chunked` state over any stretch of them.
+    `kept` states start where the previous sequence ended.
     """
 
     name: str
@@ -154,6 +157,7 @@ class State:
     axes: Axes
     ahead: bool = False
     kept: bool = False
+    chunked: bool = False
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -231,7 +235,7 @@ class Graph:
         """The graph as text: states, nodes, writes, outputs."""
         lines = []
         for s in self.states:
-            way = "ahead" if s.ahead else "state"
+            way = "swept" if s.chunked else "ahead" if s.ahead else "state"
             first = "kept" if s.kept else (s.first or "0")
             axes = ", ".join(str(a) for a in s.axes)
             lines.append(f"{way} {s.name} [{axes}] = {s.value}, first {first}")

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 from snc.diagnostics import DataError, did_you_mean
 from snc.graph.graph import Graph
+from snc.passes.exchange_traces import exchange_traces
 from snc.passes.expand_gradients import expand_gradients
 from snc.passes.expand_influence import expand_influence
 from snc.passes.factorise import factorise
 from snc.passes.fold_constants import fold_constants
 from snc.passes.hoist_updates import hoist_updates
+from snc.passes.merge_products import merge_products
 from snc.passes.place_on_edges import place_on_edges
 from snc.passes.remove_unused import remove_unused
 from snc.passes.share import share
@@ -25,6 +27,8 @@ PASSES: tuple[Pass, ...] = (
     factorise,
     place_on_edges,  # what had no product form
     hoist_updates,  # after factorise: sums over steps end at the products
+    exchange_traces,  # after hoist_updates: it looks for sums of products
+    merge_products,  # after exchange_traces, which makes the presynaptic factors equal
     fold_constants,  # what the passes above left of numbers
     share,  # traces of several rules on the same population are one
     remove_unused,

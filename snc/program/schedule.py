@@ -15,10 +15,13 @@ from functools import cached_property
 from math import gcd
 
 from snc.graph.clock import clocks_of
-from snc.graph.graph import PARTNER, SAMPLE, Graph, Node
+from snc.graph.graph import PARTNER, SAMPLE, Graph, Node, size
 
 LEAVES = ("field", "previous", "later")
-CHUNK = 25  # steps per chunk where nothing forces another number: bounds the memory of histories
+ROOM = (
+    2**19
+)  # numbers that one sample may hold for the products of a chunk: 2 MiB in single precision
+LEAST, MOST = 4, 100  # steps of a chunk where nothing forces another number
 
 
 @dataclass(frozen=True)
@@ -190,10 +193,27 @@ def _chunk(
         read = [stage[n.name] for n in graph.nodes if node.name in n.args and n.name in stage]
         if any(r < made for r in read):
             return 1, f"`{state.name}` travels from a later stage to an earlier one"
-    if any(c == "backward" for c in clock.values()):
+    if any(s.ahead and not s.chunked for s in graph.states):
         if every:
             return gcd(*every), "a derivative through time between updates"
         return 0, "a derivative through time"
     if every:
         return gcd(*every), f"updates every {' and '.join(map(str, sorted(set(every))))} steps"
-    return CHUNK, "nothing asks for another length"
+    return _length(graph), "as many as keep the operands of weight products small"
+
+
+def _length(graph: Graph) -> int:
+    """How many steps of the operands of sums over steps fit a sample's room; fed values are there anyway."""
+    held: set[str] = set()
+    for node in graph.nodes:
+        if node.op == "collect":
+            value = graph.by_name[node.args[0]]
+            held.update(value.args if value.op == "project_w" else (value.name,))
+    nodes = [graph.by_name[name] for name in held]
+    total = sum(size(n.axes) for n in nodes if n.op != "field" and SAMPLE in n.axes)
+    return min(max(ROOM // max(total, 1), LEAST), MOST)
+
+
+def at_first(graph: Graph, gate: str) -> bool:
+    """Whether a gate is open at the first step of a chunk only."""
+    return str(graph.by_name[gate].get("name", "")).startswith("first:")

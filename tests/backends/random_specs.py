@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from networks import differing, net_of
 
+from snc.program import schedule
+
 NEURONS = [
     "lif(leak = 0.8, theta = 0.4)", "lif_inclusive(leak = 0.7, theta = 0.5)", "lif_hard(leak = 0.9, theta = 0.4)",
     "lif_undecayed(leak = 0.8, theta = 0.4)", "lif_hard_inclusive(leak = 0.7, theta = 0.5)",
@@ -176,6 +178,7 @@ def main() -> int:
     """Compare the random experiments of the seeds from the first to before the last, and all odd ones."""
     from odd_specs import TEXTS, odd
 
+    schedule.MOST = schedule.LEAST  # sequences of five to nine steps then have several chunks
     first, last = int(sys.argv[1]), int(sys.argv[2])
     specs = {f"seed {k}": (spec_of(k), k) for k in range(first, last)}
     if first == 0:

@@ -14,7 +14,8 @@ CASES = ["bptt_recurrent", "stllr_recurrent_bp", "tp_recurrent"]
 
 
 def test_these_are_all_passes_that_may_be_left_out() -> None:
-    names = ["factorise", "fold_constants", "hoist_updates", "remove_unused", "share"]
+    names = ["exchange_traces", "factorise", "fold_constants", "hoist_updates", "merge_products",
+             "remove_unused", "share"]  # fmt: skip
     assert names == NAMES
     assert {*map(name_of, PASSES)} == {*OPTIONAL, *NEEDED}
 

@@ -1,0 +1,144 @@
+"""Traces on the signal's side say the same as traces on the spikes' side, in chunks of any length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import Ran, differing, net_of
+
+from snc.graph.graph import Graph
+from snc.passes import run_passes
+from snc.passes.exchange_traces import exchange_traces
+from snc.passes.merge_products import merge_products
+from snc.program import schedule
+
+STEPS, BATCH = 11, 4
+TEXT = """
+network net():
+    input x[6]
+    h_in  = x | dense(5, bias = true, norm = standardise)
+    h_rec = dense(h[t-1], 5)
+    h     = h_in + h_rec | lif(leak = 0.8, theta = 0.4, surrogate = fast(_, k = 5))
+    out   = h | dense(3, bias = true) | integrator(leak = 0.9)
+experiment e:
+    network = net()
+    dt      = 1 ms
+    loss    = mean(cross_entropy(out, label))
+    random event = bernoulli(0.4) every step
+    learn h_in, h_rec by {rule}
+    learn out by readout(0.95) from backprop(loss)
+    train:
+        optimiser = sgd(0.05)
+        during = {during}
+        update = {update}
+"""
+RULES = {
+    "both terms": "stllr(0.5, 0.7, -0.4, 1) from backprop(loss)",
+    "a trace that never fades": "stllr(0.5, 1, 1, 1) from backprop(loss)",
+    "one term": "ottt() from feedback(class_error(out, label))",
+}
+WINDOWS = ["always", "last 5 steps", "after 4 steps", "when event"]
+UPDATES = ["every sequence", "every 3 steps"]
+PASSES = ("exchange_traces", "merge_products")
+
+
+def text(rule: str = "both terms", during: str = "always", update: str = "every sequence") -> str:
+    return TEXT.format(rule=RULES[rule], during=during, update=update)
+
+
+def ran(spec: str, folder: Path, backend: str = "reference", without: tuple[str, ...] = ()) -> Ran:
+    made = net_of(spec, folder, backend=backend, without=without, record=("h",))
+    random = np.random.default_rng(0)
+    inputs = (random.random((STEPS, BATCH, 6)) < 0.5).astype(float)
+    labels = random.integers(0, 3, BATCH)
+    given = {
+        s.name: random.normal(0.2, 0.6, s.shape)
+        for s in made.program.stored
+        if s.role == "parameter"
+    }
+    done = made.learn(inputs, labels, given)
+    assert 0.1 < done.outcome.records["h"].mean() < 0.9
+    for gradients in done.outcome.gradient_steps.values():
+        assert np.abs(gradients).max() > 1e-4
+    return done
+
+
+def graph(spec: str, folder: Path, without: tuple[str, ...] = PASSES) -> Graph:
+    return net_of(spec, folder, without=without).program.learn
+
+
+def products(of: Graph) -> list[str]:
+    """What the collected products of a graph read: on the presynaptic side."""
+    found = []
+    for node in of.nodes:
+        if node.op == "collect" and of.by_name[node.args[0]].op == "project_w":
+            read = of.by_name[of.by_name[node.args[0]].args[1]]
+            while read.op == "rename":
+                read = of.by_name[read.args[0]]
+            found.append(read.op)
+    return sorted(found)
+
+
+def test_products_with_a_trace_become_products_with_what_it_is_made_of(tmp_path: Path) -> None:
+    before = graph(text(), tmp_path)
+    assert products(before) == ["add", "add", "add", "field", "previous"]
+    after = exchange_traces(before)
+    # each trace: its raw values, and once in a chunk the trace itself as it was before
+    assert products(after) == ["field", "field", "previous", "previous", "previous", "previous",
+                               "previous", "spike"]  # fmt: skip
+    merged = run_passes(merge_products(after))
+    assert products(merged) == ["field", "previous", "previous", "previous", "previous", "spike"]
+    sweeps = [s for s in merged.states if s.chunked]
+    assert len(sweeps) == 2  # the two projections into h share theirs; the readout has its own
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("during", WINDOWS)
+@pytest.mark.parametrize("rule", RULES)
+def test_the_exchanged_run_gives_the_same_numbers(
+    rule: str, during: str, update: str, tmp_path: Path
+) -> None:
+    spec = text(rule, during, update)
+    want, got = ran(spec, tmp_path, without=PASSES), ran(spec, tmp_path)
+    assert differing(want, got) == {}
+    assert differing(want, ran(spec, tmp_path, without=("merge_products",))) == {}
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 4, 11])
+def test_the_cpu_agrees_in_chunks_of_any_length(
+    chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "LEAST", chunk)
+    monkeypatch.setattr(schedule, "MOST", chunk)
+    spec = text(during="last 8 steps")
+    want, made = ran(spec, tmp_path, without=PASSES), net_of(spec, tmp_path, backend="cpu")
+    assert made.module.runs["learn"].emitted.chunk == chunk
+    assert differing(want, ran(spec, tmp_path, backend="cpu")) == {}
+
+
+def test_nothing_is_exchanged_where_weights_change_at_every_step(tmp_path: Path) -> None:
+    before = graph(text(update="every step"), tmp_path)
+    assert not any(s.chunked for s in exchange_traces(before).states)
+
+
+def test_a_decay_of_every_neuron_s_own_is_left_alone(tmp_path: Path) -> None:
+    own = "    constant fade[pre] = uniform(0.5, 0.9)\n    p = fade * p[t-1] + pre\n"
+    rule = f"rule faded():\n{own}    gradient weight = signal * post.psi * p\n"
+    spec = rule + text().replace(RULES["both terms"], "faded() from backprop(loss)")
+    after = exchange_traces(graph(spec, tmp_path))
+    assert [s.name for s in after.states if s.chunked] == ["swept0"]  # that of the readout
+    assert differing(ran(spec, tmp_path, without=PASSES), ran(spec, tmp_path)) == {}
+
+
+def test_an_update_whose_window_never_opened_does_not_happen(tmp_path: Path) -> None:
+    """Adam would move by its moments: the second update of a sequence must be left out, not be one of 0."""
+    spec = text(during="last 4 steps", update="every 3 steps").replace("sgd(0.05)", "adam(0.01)")
+    made = net_of(spec, tmp_path)
+    random = np.random.default_rng(0)
+    inputs = (random.random((STEPS, BATCH, 6)) < 0.5).astype(float)
+    outcome = made.learn(inputs, random.integers(0, 3, BATCH)).outcome
+    assert (
+        outcome.gradient_steps["h_in.weight"].shape[0] == 2
+    )  # after steps 9 and 11 of 3, 6, 9, 11
