@@ -46,7 +46,8 @@ class Experiment:
             "out": None if out is None else Path(out), "resume": resume,
         }  # fmt: skip
         spec = f"{self.path}:{self.name}" if self.name else str(self.path)
-        return run_training(spec, flags, watcher(silent=True))
+        given = {name for name, value in flags.items() if value not in (None, {}, ())}
+        return run_training(spec, flags, watcher(silent=True), given)
 
 
 def load(path: Path | str, name: str | None = None, **settings: object) -> Experiment:

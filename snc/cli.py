@@ -23,6 +23,7 @@ from snc.console import (
     split_spec,
 )
 
+COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
 STAGES = ("tokens", "ast", "model", "graph", "program", "kernel")
 KINDS = ("experiments", "rules", "neurons", "signals", "datasets", "backends")
 
@@ -201,7 +202,11 @@ def list_entries(kind: str, as_json: bool) -> None:
 @click.option("--seed", type=click.IntRange(min=0), help="One trial with this seed.")
 @root_option
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, or with the newest.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the run in --out, or with the newest, as it was begun.",
+)
 @json_option
 @click.pass_context
 def train(ctx: click.Context, /, spec: str, as_json: bool, **flags: Any) -> None:
@@ -211,8 +216,9 @@ def train(ctx: click.Context, /, spec: str, as_json: bool, **flags: Any) -> None
     from snc.engine.runfolder import finite
     from snc.session import Interrupted, last_line, run_training
 
+    given = {name for name in flags if ctx.get_parameter_source(name) is COMMAND_LINE}
     try:
-        outcome = run_training(spec, flags, watcher(silent=as_json))
+        outcome = run_training(spec, flags, watcher(silent=as_json), given)
     except Interrupted as stop:
         go_on = f"; the same command with `--out {stop.folder} --resume` goes on"
         click.echo(f"stopped{go_on if stop.folder else ''}", err=True)
@@ -234,9 +240,9 @@ def evaluate(run: Path, data_root: Path | None, as_json: bool) -> None:
     from snc.session import cases_of, data_sets, last_line, options_of
 
     about, watch = read_run(run), watcher(silent=as_json)
-    cases = {case.name: case for case in cases_of(about["spec"], {**about, "data_root": data_root})}
-    phases = cases[about["case"]].phases
-    folder, data = RunFolder(run), data_sets(data_root, list(cases.values()))
+    folder, flags = RunFolder(run), {**about, "data_root": data_root}
+    cases = {case.name: case for case in cases_of(folder.source_of(about["spec"]), flags)}
+    phases, data = cases[about["case"]].phases, data_sets(data_root, list(cases.values()))
     outcome = evaluate_run(folder, phases, data, options_of(about), watch)
     show_result(last_line(outcome), finite(outcome), as_json)
 

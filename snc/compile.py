@@ -18,7 +18,7 @@ from snc.lang import ast
 from snc.model.library import choose, load_file
 from snc.model.plan import RunPlan
 from snc.model.resolve import Experiment, phases_of, resolve
-from snc.model.text import experiment_text
+from snc.model.text import experiment_text, sources
 from snc.module import Module
 from snc.passes import run_passes
 from snc.program.program import Program
@@ -40,6 +40,10 @@ class ResolvedModel:
     def text(self) -> str:
         """The resolved experiment as text: the run is a function of it, the data and the seed."""
         return experiment_text(self.experiment)
+
+    def sources(self) -> dict[str, str]:
+        """The texts it is written in, by file name, its own first."""
+        return sources(self.experiment)
 
 
 @dataclass(frozen=True)

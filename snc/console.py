@@ -35,16 +35,15 @@ class Commands(click.Group):
             click.echo("stopped", err=True)
             ctx.exit(STOPPED)
         except OSError as error:
-            if not error.filename:
-                raise
+            name = re.sub(r"^\.(.+)\.\w+\.tmp$", r"\1", Path(str(error.filename or "stdout")).name)
             reason = (error.strerror or str(error)).lower()
-            show_error(
-                DataError("cannot-write", f"`{error.filename}`: {reason}", str(error.filename)),
-                False,
-            )
+            place = str(Path(str(error.filename)).with_name(name)) if error.filename else ""
+            show_error(DataError("cannot-write", f"`{name}`: {reason}", place), False)
             ctx.exit(WRONG)
-        except MemoryError:
-            show_error(DataError("out-of-memory", "there is not enough memory for this"), False)
+        except MemoryError as error:
+            detail = f": {str(error)[:1].lower()}{str(error)[1:]}" if str(error) else ""
+            message = f"there is not enough memory for this{detail}"
+            show_error(DataError("out-of-memory", message), False)
             ctx.exit(WRONG)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from snc.diagnostics import DataError
 from snc.engine.files import write_text
+from snc.lang.format import format_spec
+from snc.source import Source
 
 # The words that LANGUAGE.md, section 1, keeps for the language, and the names a rule reads.
 RESERVED = frozenset(
@@ -29,9 +31,9 @@ snc 1
 rule {name}(lambda = 0.9):
     "Three factors: a trace of the input spikes, the slope of the membrane, and a learning signal."
     # A name has one value per time step; p[t-1] is p one step ago, 0 at the beginning.
-    p = lambda * p[t-1] + pre             # made from `pre`, so it lives at the presynaptic neurons
-    e = post.psi * p                      # post times pre: one per synapse, and yet never stored
-    gradient weight = signal * e          # added up over samples and steps
+    p = lambda * p[t-1] + pre     # made from `pre`, so it lives at the presynaptic neurons
+    e = post.psi * p              # post times pre: one per synapse, and yet never stored
+    gradient weight = signal * e  # added up over samples and steps
     gradient bias   = signal * post.psi
 
 network pictures(hidden = 100, classes = 10):
@@ -68,5 +70,6 @@ def write_rule(name: str, folder: Path) -> Path:
         raise DataError(
             "file-exists", "this file exists already", place=str(path), help="choose another name"
         )
-    write_text(path, TEMPLATE.format(name=name))
+    text = TEMPLATE.format(name=name)
+    write_text(path, format_spec(Source(path.name, text)))  # how columns align depends on the name
     return path

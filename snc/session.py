@@ -5,18 +5,20 @@ This file and `snc/engine/phase.py` are all that training knows of `snc.compile`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from snc.compile import load, sweep
 from snc.console import split_spec
+from snc.diagnostics import DataError
 from snc.engine.phase import from_compiled
 from snc.engine.progress import Watcher
 from snc.engine.report import value_text
 from snc.engine.run import Case, DataSets, run_cases
-from snc.engine.runfolder import open_folder, versions
+from snc.engine.runfolder import begun, open_folder, versions
 from snc.engine.train import Options
+from snc.model.library import choose, load_file
 from snc.model.plan import Pipeline
 
 
@@ -80,13 +82,46 @@ class Interrupted(Exception):  # noqa: N818 (not a mistake: somebody stopped the
         self.folder = folder
 
 
-def run_training(spec: str, flags: Mapping[str, Any], watch: Watcher) -> dict[str, Any]:
+# What a run that is gone on with takes from its beginning, unless it is given anew.
+BEGUN = ("settings", "backend", "dtype", "without", "epochs", "limit_batches", "seed")
+
+
+def as_begun(spec: str, flags: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
+    """The flags of a run that is gone on with: those it was begun with, and what is given anew.
+
+    Raises DataError if another seed is given than the run has.
+    """
+    folder = open_folder(_name_of(spec) if flags["out"] is None else "", flags["out"], True)
+    about = begun(folder)
+    known = about.get("seed")
+    if "seed" in given and "seed" in about and flags["seed"] != known:
+        which = "the seeds of the spec" if known is None else f"the seed {known}"
+        raise DataError(
+            "other-settings",
+            f"the run in this folder has {which}, not --seed {flags['seed']}",
+            place=str(folder.path),
+            help="leave --seed away to go on with it, or train into a new folder with --out",
+        )
+    old = {name: about[name] for name in BEGUN if name in about and name not in given}
+    return {**flags, **old, "out": folder.path}
+
+
+def _name_of(spec: str) -> str:
+    path, experiment = split_spec(spec)
+    return choose(load_file(path), experiment).name
+
+
+def run_training(
+    spec: str, flags: Mapping[str, Any], watch: Watcher, given: Collection[str] = ()
+) -> dict[str, Any]:
     """Train every case and trial of an experiment into a run folder; the outcome. Raises SncError, Interrupted.
 
-    flags: those of `snc train`.
+    flags: those of `snc train`; `given` names those that do not have their defaults.
     """
     folder = None
     try:
+        if flags["resume"]:
+            flags = as_begun(spec, flags, given)
         cases = cases_of(spec, flags)
         data = data_sets(flags["data_root"], cases)
         for case in cases:  # mistakes in the data show before a folder is made
@@ -95,8 +130,7 @@ def run_training(spec: str, flags: Mapping[str, Any], watch: Watcher) -> dict[st
         folder = open_folder(cases[0].phases[-1].experiment, flags["out"], flags["resume"])
         about = {
             "spec": str(Path(spec).resolve()),
-            "settings": flags["settings"],
-            "without": flags["without"],
+            **{name: flags[name] for name in BEGUN},
         }
         seeds = () if flags["seed"] is None else (flags["seed"],)
         return run_cases(cases, data, folder, options_of(flags), watch, seeds=seeds, about=about)

@@ -41,7 +41,9 @@ def load(path, experiment=None, settings=None, **asked):
     changed = plan(data=data, epochs=int(settings.get("train.epochs", 2)))
     return (
         SimpleNamespace(
-            model=SimpleNamespace(name=experiment or path.stem, text=lambda: text),
+            model=SimpleNamespace(
+                name=experiment or path.stem, text=lambda: text, sources=lambda: {path.name: text}
+            ),
             plan=changed,
             program=SimpleNamespace(stored=STORED, needs=Needs()),
             kernel=SimpleNamespace(key=f"{asked['backend']} {asked['without']}"),
@@ -86,6 +88,6 @@ def _explain_code(code):
 
 if __name__ == "__main__":
     sys.modules.update(fakes())
-    from snc.cli import main
+    from snc.__main__ import main
 
-    main(prog_name="snc")
+    main()

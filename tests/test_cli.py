@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -243,7 +244,7 @@ def test_a_folder_in_use_is_refused_and_resume_goes_on(snc):
     done = snc("train", "toy.snc", "--out", "here")
     assert done.exit_code == 1
     assert "error[folder-in-use]" in done.stderr
-    done = snc("train", "toy.snc", "--out", "here", "--resume")
+    done = snc("train", "toy.snc", "--out", "here", "--resume", "--epochs", 2)
     assert [line.split()[1] for line in done.stdout.splitlines()[:-1]] == ["2/2"]
     whole = snc("train", "toy.snc", "--out", "whole")
     assert whole.exit_code == 0
@@ -254,10 +255,32 @@ def test_a_folder_in_use_is_refused_and_resume_goes_on(snc):
 
 
 def test_resume_with_a_changed_spec_is_refused(snc):
+    Path("toy.snc").write_text("snc 1\nexperiment toy:\n    dt = 1 ms\n")
     snc("train", "toy.snc", "--epochs", 1)
     done = snc("train", "toy.snc", "--resume", "--set", "train.epochs=3")
     assert done.exit_code == 1
     assert "error[other-spec]" in done.stderr
+
+
+def test_resume_goes_on_with_the_run_as_it_was_begun(snc):
+    begun = ("--seed", 4, "--limit-batches", 2, "--dtype", "float64", "--set", "train.epochs=3")
+    assert snc("train", "toy.snc", "--out", "here", *begun).exit_code == 0
+    Path("here/trial-4/checkpoint.h5").unlink()
+    found = json.loads(snc("train", "toy.snc", "--out", "here", "--resume", "--json").stdout)
+    assert (found["seeds"], found["epochs"]) == ([4], 3)
+    _, standing = checkpoint.read(Path("here/trial-4/checkpoint.h5"))
+    assert {a.dtype.name for a in standing.store.values()} == {"float64"}
+
+
+@pytest.mark.parametrize("begun", [(), ("--seed", 4)])
+def test_resume_with_another_seed_is_refused_and_nothing_is_lost(snc, begun):
+    snc("train", "toy.snc", "--out", "here", "--epochs", 1, *begun)
+    before = Path("here/metrics.jsonl").read_text()
+    done = snc("train", "toy.snc", "--out", "here", "--resume", "--seed", 77)
+    assert done.exit_code == 1
+    assert "error[other-settings]" in done.stderr
+    assert Path("here/metrics.jsonl").read_text() == before
+    assert not Path("here/trial-77").exists()
 
 
 def test_a_mistake_in_the_data_leaves_no_folder(snc):
@@ -277,6 +300,25 @@ def test_eval_agrees_with_training(snc):
     assert found["accuracy"] == trained["accuracy"]
     assert found["loss"] == pytest.approx(trained["loss"], rel=1e-12)
     assert snc("eval", "here").stdout.splitlines()[-1].endswith(": here")
+
+
+def test_eval_needs_only_the_run_folder(snc):
+    snc("train", "toy.snc", "--out", "here", "--epochs", 1)
+    assert Path("here/source/toy.snc").read_text().startswith("snc 1")
+    about = json.loads(Path("here/run.json").read_text())
+    Path("here/run.json").write_text(json.dumps({**about, "spec": "/gone/toy.snc"}))
+    assert snc("eval", "here").exit_code == 0
+    Path("here/run.json").write_text("[]")
+    assert "error[damaged-run]" in snc("eval", "here").stderr
+
+
+def test_eval_says_which_trial_is_missing(snc):
+    snc("train", "toy.snc", "--out", "here", "--epochs", 1)
+    about = json.loads(Path("here/run.json").read_text())
+    Path("here/run.json").write_text(json.dumps({**about, "seeds": [*about["seeds"], 9]}))
+    done = snc("eval", "here")
+    assert done.exit_code == 0
+    assert "note: seed 9 has no checkpoint" in done.stdout
 
 
 def test_eval_does_not_depend_on_the_current_folder(snc, monkeypatch, tmp_path):
@@ -335,7 +377,74 @@ def test_run_refuses_a_batch_that_does_not_fit(snc, batch):
     assert not Path("o.h5").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("input", np.ones((0, 2, 6)), "0 steps and 2 samples"),
+        ("labels", np.array([b"a", b"b"]), "`/labels` holds |S1, not real numbers"),
+        ("input", np.ones((4, 2, 6), complex), "not real numbers"),
+        ("params/out/weight", np.full((3, 6), np.nan), "`/params/out/weight` has values"),
+    ],
+)
+def test_run_refuses_values_that_are_no_numbers(snc, batch, name, value, words):
+    with h5py.File(batch, "a") as file:
+        del file[name]
+        file[name] = value
+    done = snc("run", "toy.snc", "--batch", batch, "--out", "o.h5")
+    assert done.exit_code == 1
+    assert words in done.stderr
+    assert not Path("o.h5").exists()
+
+
+def test_run_refuses_a_link_to_nothing(snc, batch):
+    with h5py.File(batch, "a") as file:
+        del file["input"]
+        file["input"] = h5py.SoftLink("/nowhere")
+    done = snc("run", "toy.snc", "--batch", batch, "--out", "o.h5")
+    assert (done.exit_code, "Traceback" in done.stderr) == (1, False)
+
+
+# format
+
+
+def test_format_keeps_the_mode_of_a_file_and_a_link_to_it(snc, tmp_path):
+    file, link = tmp_path / "a.snc", tmp_path / "b.snc"
+    file.write_text("snc 1\nfunction f(x)=x\n")
+    file.chmod(0o600)
+    link.symlink_to(file)
+    assert snc("format", "b.snc").exit_code == 0
+    assert link.is_symlink()
+    assert (file.read_text(), file.stat().st_mode & 0o777) == (
+        "snc 1\n\nfunction f(x) = x\n",
+        0o600,
+    )
+
+
+def test_what_new_rule_writes_is_formatted(snc):
+    for name in ("mine", "a_rule_of_a_longer_name"):
+        assert snc("new", "rule", name).exit_code == 0
+        assert snc("format", "--check", f"{name}.snc").exit_code == 0
+
+
 # Real processes
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_no_bug():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "snc", "list", "rules"],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=120,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "error[cannot-write]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_pipe_is_not_read_as_a_spec(tmp_path):
+    os.mkfifo(tmp_path / "pipe.snc")
+    done = real("check", tmp_path / "pipe.snc")
+    assert (done.returncode, "error[not-a-file]" in done.stderr) == (1, True)
 
 
 def test_the_program_and_the_module_answer(tmp_path):

@@ -256,8 +256,6 @@ def no_such_side(
         f"`{rule}` reads `{expression.span.text}`, but `{projection.path}` drives {article} "
         f"`{population.declared.name}`, which has only {', '.join(known)}"
     )
-    if expression.name.text == "psi":
-        text += "; `readout` needs no slope"
     related = Label(ctx.learn_span, "bound here") if ctx.learn_span else None
     return mistakes.no_such_name(expression.span, text, "", *([related] if related else []))
 

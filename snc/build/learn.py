@@ -637,11 +637,13 @@ def _steps(ctx: Context, length: ast.Expr, frame: Frame, word: str) -> float:
         return 1.0
     value = ctx.pick(evaluate(ctx, length, frame))
     if isinstance(value, Num) and value.dim == 1:
-        if value.steps is not None:
-            return value.steps
-        if not ctx.dt:
+        if value.steps is None and not ctx.dt:
             ctx.fail(mistakes.no_dt(length.span))
-        return round(value.value / ctx.dt, 6)
+        steps = value.steps if value.steps is not None else round(value.value / (ctx.dt or 1), 6)
+        if steps < (1 if word == "last" else 0):
+            message = f"`{word} {length.span.text}` is never open"
+            ctx.fail(mistakes.simple("not-a-window", message, length.span))
+        return steps
     shown = length.span.text
     message = f"`{word} {shown}` of what? `{word} {shown} steps` or `{word} {shown}0 ms`"
     ctx.fail(mistakes.simple("window-needs-a-time", message, length.span))

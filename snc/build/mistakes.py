@@ -25,6 +25,8 @@ from snc.model.mistakes import (
 )
 from snc.source import Span
 
+LARGEST_WHOLE = 2**31 - 1
+
 
 def _one(
     code: str, message: str, span: Span, hint: str = "", *related: Label, text: str = ""
@@ -53,9 +55,8 @@ def not_plain(span: Span, what: str, dim: int) -> Diagnostic:
 
 
 def not_whole(span: Span, what: str, number: float, least: int) -> Diagnostic:
-    return _one(
-        "not-whole", f"{what} is {number:g}; it must be a whole number, at least {least}", span
-    )
+    bounds = f"at least {least}" if number < LARGEST_WHOLE else f"at most {LARGEST_WHOLE:.0f}"
+    return _one("not-whole", f"{what} is {number:g}; it must be a whole number, {bounds}", span)
 
 
 def undefined_number(span: Span, op: str) -> Diagnostic:

@@ -43,7 +43,7 @@ def run_batch(
     """Run a batch file through a phase; the network's arrays come from the file.
 
     Without `learn` nothing is learned, and only /record is written. Raises DataError: no-file,
-    damaged-file, no-input, other-shape, no-such-param, missing-params, no-such-record, not-finite,
+    damaged-file, no-input, other-shape, other-values, no-such-param, missing-params, no-such-record, not-finite,
     no-folder.
     """
     if out.exists() and batch.exists() and out.samefile(batch):
@@ -123,6 +123,12 @@ def load_feed(phase: Phase, arrays: Mapping[str, Array], dtype: str, place: str)
             place=place,
         )
     steps, size = inputs.shape[:2]
+    if not steps or not size:
+        raise DataError(
+            "no-input",
+            f"`/input` has {steps} steps and {size} samples: nothing to run",
+            place=place,
+        )
     labels, lengths = arrays.get("labels"), arrays.get("lengths", np.full(size, steps))
     for name, array in (("labels", labels), ("lengths", lengths)):
         fits = array is None or array.shape == (size,) or array.shape == (steps, size)
@@ -181,10 +187,22 @@ def _read(path: Path) -> dict[str, Array]:
         raise DataError("no-file", "there is no such batch file", place=str(path))
     try:
         with h5py.File(path, "r") as file:
-            return {name: np.asarray(item[()]) for name, item in _datasets(file)}
-    except (OSError, RuntimeError) as error:
+            arrays = {name: np.asarray(item[()]) for name, item in _datasets(file)}
+    except (OSError, RuntimeError, KeyError, TypeError) as error:
         reason = (str(error) or "unreadable").splitlines()[0]
         raise DataError("damaged-file", f"not a readable HDF5 file: {reason}", str(path)) from None
+    for name, array in arrays.items():
+        _refuse_other_values(name, array, str(path))
+    return arrays
+
+
+def _refuse_other_values(name: str, array: Array, place: str) -> None:
+    """Raise DataError unless an array holds real, finite numbers."""
+    if array.dtype.kind not in "buif":
+        message = f"`/{name}` holds {array.dtype}, not real numbers"
+        raise DataError("other-values", message, place, "store numbers: float32 or integers")
+    if name.startswith("params/") and not np.isfinite(array).all():
+        raise DataError("not-finite", f"`/{name}` has values that are not finite", place)
 
 
 def _datasets(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

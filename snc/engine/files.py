@@ -16,12 +16,13 @@ def replacing(path: Path) -> Iterator[Path]:
     The bytes are on the disk before the name changes, so a reader, or a run that is killed at any
     moment, sees the old file or the new one and nothing between.
     """
+    path = path.resolve()  # behind a link, what it points to is replaced and not the link
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        _mode_as_usual(temporary)
+        _mode_as_before(temporary, path)
         _flush(temporary)
         temporary.replace(path)
         _flush(path.parent)
@@ -44,11 +45,11 @@ def append_line(path: Path, line: str) -> None:
         os.close(handle)
 
 
-def _mode_as_usual(path: Path) -> None:
-    """Temporary files are private; give the mode that `open` would have given."""
+def _mode_as_before(temporary: Path, path: Path) -> None:
+    """Temporary files are private; give the mode of the file that is replaced, or that of a new one."""
     mask = os.umask(0)
     os.umask(mask)
-    path.chmod(0o666 & ~mask)
+    temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
 
 
 def _flush(path: Path) -> None:

@@ -32,6 +32,9 @@ class Phase:
     program: str
     seconds: float = 0.0
     needs: Needs = field(default_factory=Needs)
+    sources: dict[str, str] = field(
+        default_factory=dict
+    )  # file name -> text, the experiment's first
 
     @property
     def parameters(self) -> int:
@@ -50,6 +53,7 @@ def from_compiled(compiled: Compiled) -> Phase:
         program=compiled.kernel.key,
         seconds=compiled.seconds,
         needs=compiled.program.needs,
+        sources=compiled.model.sources(),
     )
 
 

@@ -17,7 +17,7 @@ from snc.engine.measure import split
 from snc.engine.phase import Phase, program_hash, spec_hash
 from snc.engine.progress import Watcher, numbers_text
 from snc.engine.report import comparison_line, peak_memory, result, summarise
-from snc.engine.runfolder import RunFolder, command_line
+from snc.engine.runfolder import RunFolder, command_line, read_run
 from snc.engine.standing import EpochRecord, Standing
 from snc.engine.train import Options, PhaseData, identify, refuse_other_store, train
 from snc.model.plan import DataPlan, Pipeline
@@ -124,6 +124,9 @@ def evaluate_run(
     paths = sorted(folder.path.glob("trial-*/checkpoint.h5"))
     if not paths:
         raise DataError("no-checkpoint", "this run has no checkpoint yet", place=str(folder.path))
+    for seed in read_run(folder.path).get("seeds", ()):
+        if not folder.has_checkpoint(seed):
+            watch.say(f"note: seed {seed} has no checkpoint")
     records, trials = [], []
     for path in paths:
         seed = int(path.parent.name.removeprefix("trial-"))
@@ -183,6 +186,7 @@ def _begin(
         return
     phases = case.phases
     folder.write_spec("\n".join(dict.fromkeys(p.spec for p in phases)))
+    folder.write_sources(phases[-1].sources)
     data = [
         {"train": s.train.fingerprint, "test": s.test.fingerprint if s.test else None} for s in sets
     ]

@@ -1,6 +1,7 @@
 """The folder of a run.
 
     spec.snc                     the resolved spec
+    source/                      the files it was written in: the run can be evaluated when they are gone
     run.json                     command, settings, seeds, versions, hashes, data fingerprints
     metrics.jsonl                one line per epoch of every trial
     trial-<seed>/checkpoint.h5   where a trial stands
@@ -39,6 +40,10 @@ class RunFolder:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / "checkpoint.h5"
 
+    def has_checkpoint(self, seed: int) -> bool:
+        """Whether a trial has one."""
+        return (self.path / f"trial-{seed}" / "checkpoint.h5").exists()
+
     def case(self, name: str) -> RunFolder:
         """The folder of one case of a sweep; made if missing."""
         folder = self.case_path(name)
@@ -56,6 +61,20 @@ class RunFolder:
     def write_spec(self, text: str) -> None:
         """Keep the resolved spec."""
         write_text(self.path / "spec.snc", text)
+
+    def write_sources(self, texts: Mapping[str, str]) -> None:
+        """Keep the files a spec is written in."""
+        for name, text in texts.items():
+            file = self.path / "source" / name
+            file.parent.mkdir(exist_ok=True)
+            write_text(file, text)
+
+    def source_of(self, spec: str) -> str:
+        """Where the spec of this run is read from again: SPEC or SPEC:EXPERIMENT in its own copy."""
+        name = Path(spec).name
+        copy = self.path / "source" / name
+        file, _, _ = name.partition(":")
+        return str(copy) if (self.path / "source" / file).is_file() else spec
 
     def log(self, seed: int, record: EpochRecord) -> None:
         """Add an epoch to `metrics.jsonl`."""
@@ -89,6 +108,12 @@ def open_folder(experiment: str, out: Path | None, resume: bool) -> RunFolder:
     return RunFolder(out)
 
 
+def begun(folder: RunFolder) -> dict[str, Any]:
+    """What `run.json` notes of a run or sweep that is gone on with; nothing if it did not get so far."""
+    file = folder.path / "run.json"
+    return _read_json(file) if file.exists() else {}
+
+
 def read_run(path: Path) -> dict[str, Any]:
     """The `run.json` of a run. Raises DataError if there is none, if it is damaged, for a sweep."""
     file = path / "run.json"
@@ -99,15 +124,22 @@ def read_run(path: Path) -> dict[str, Any]:
             place=str(path),
             help="give a folder that `snc train` wrote, such as runs/mine-1",
         )
-    try:
-        data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError("damaged-run", f"run.json is damaged: {error}", place=str(file)) from None
+    data = _read_json(file)
     if "cases" in data:
         names = listing([f"`{RunFolder(path).case_path(name)}`" for name in data["cases"]])
         raise DataError(
             "sweep", "this folder holds a sweep", str(path), help=f"name a case: {names}"
         )
+    return data
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(data, dict):
+            raise ValueError("it holds no object")
+    except ValueError as error:
+        raise DataError("damaged-run", f"run.json is damaged: {error}", place=str(file)) from None
     return data
 
 

@@ -150,7 +150,11 @@ def text_problems(source: Source) -> list[Diagnostic]:
     if control := _CONTROL.search(source.text):
         at = control.start()
         message = f"the character U+{ord(control[0]):04X} has no place in a text"
-        return [say("stray-character", message, Span(at, at + 1, source), "delete it")]
+        hint = "delete it"
+        if control[0] == "\r":
+            message = "lines end with a carriage return alone"
+            hint = "end lines with a line feed, as editors do by default today"
+        return [say("stray-character", message, Span(at, at + 1, source), hint)]
     wrong_first_line = _version(source)
     return [wrong_first_line] if wrong_first_line else _mixed_indentation(source)
 

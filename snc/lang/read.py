@@ -17,6 +17,8 @@ def read(path: Path | str) -> Source:
     """
     path, shown = Path(path), str(path)
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise DataError("not-a-file", f"`{shown}` is no file with a text", shown)
         with path.open("rb") as file:
             data = file.read(LONGEST_FILE + 1)
     except FileNotFoundError:

@@ -28,6 +28,27 @@ def experiment_text(experiment: Experiment) -> str:
     return f"{head}\n{own.source.text}"
 
 
+def sources(experiment: Experiment) -> dict[str, str]:
+    """The texts an experiment is written in, by file name, its own first; what ships with snc is left out.
+
+    Shipped files stay out unless the experiment stands in one: then those beside it belong to it.
+    """
+    own = experiment.declared.file
+    found: dict[str, str] = {}
+    waiting = [own]
+    while waiting:
+        file = waiting.pop(0)
+        if _name(file) not in found and _beside(file, own):
+            found[_name(file)] = file.source.text
+            waiting += [d.file for d in (*file.taken.values(), *file.own.values())]
+    return found
+
+
+def _beside(file: File, own: File) -> bool:
+    paths = file.source.path, own.source.path
+    return file is own or (None not in paths and paths[0].parent == paths[1].parent)  # type: ignore[union-attr]
+
+
 def _flat(text: str) -> str:
     return " ".join(text.split())
 
