@@ -353,7 +353,11 @@ class Context:
         return taken
 
     def delayed(self, value: Val, span: Span) -> Val:
-        """A value one step ago: it becomes a state."""
+        """A value one step ago: it becomes a state; what a rule calls `post` one with the population's own."""
+        made = self.builder.nodes[value.node]
+        if made.op == "rename":
+            before = self.delayed(self.wrap(made.args[0], value.dim), span)
+            return self.wrap(self.builder.rename(before.node, made.get("names"), span), value.dim)
         name = "@" + (self.labels.get(value.node) or value.node)
         known = self.states.get(name)
         if known is not None and known.value != value.node:
