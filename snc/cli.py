@@ -154,15 +154,25 @@ def show(
 
 
 @main.command()
-@click.argument("subject", metavar="SPEC|CODE")
+@click.argument("subject", metavar="SPEC|CODE", required=False)
 @click.option("--value", metavar="NAME", help="Say where a value lives, e.g. `h.u`.")
+@click.option("--table", is_flag=True, help="A row per rule: of SPEC, or of the whole library.")
 @set_option
 @json_option
-def explain(subject: str, value: str | None, settings: dict[str, str], as_json: bool) -> None:
+def explain(
+    subject: str | None, value: str | None, table: bool, settings: dict[str, str], as_json: bool
+) -> None:
     """Say how local a rule is and what it costs; or what an error CODE means."""
     from snc.explain import explain as explain_spec
-    from snc.explain import explain_code, explain_data
+    from snc.explain import explain_code, explain_data, explain_table
 
+    if table and value is not None:
+        raise click.UsageError("--table and --value do not go together")
+    if table:
+        show_result(*explain_table(*split_spec(subject or ""), settings), as_json)
+        return
+    if subject is None:
+        raise click.UsageError("name a SPEC or an error CODE, or say --table")
     if re.fullmatch(r"[a-z][a-z0-9-]*", subject) and not Path(subject).exists():
         text = explain_code(subject)
         show_result(text, {"code": subject, "text": text}, as_json)

@@ -64,6 +64,7 @@ def fakes() -> dict[str, ModuleType]:
             "explain": lambda path, experiment, _, value: f"explained {path} {experiment}",
             "explain_data": lambda path, experiment, _: {"phases": [str(path)]},
             "explain_code": _explain_code,
+            "explain_table": lambda path, experiment, _: (f"table of {path} {experiment}", {}),
         },
         "snc.catalogue": {
             "entries": lambda kind: [("stllr", "Three factors", "specs/std/rules.snc:9")]

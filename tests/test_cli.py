@@ -152,6 +152,14 @@ def test_explain_a_spec_or_a_code(snc):
     assert snc("explain", "plain").stdout == "explained plain None\n"
 
 
+def test_explain_a_table_of_a_spec_or_of_the_library(snc):
+    assert snc("explain", "a.snc:b", "--table").stdout == "table of a.snc b\n"
+    assert snc("explain", "--table").stdout == "table of . None\n"
+    assert json.loads(snc("explain", "--table", "--json").stdout) == {}
+    assert snc("explain").exit_code == 2
+    assert snc("explain", "a.snc", "--table", "--value", "h.u").exit_code == 2
+
+
 def test_list(snc):
     assert snc("list", "rules").stdout == "stllr  Three factors\n"
     [row] = json.loads(snc("list", "rules", "--json").stdout)["rules"]

@@ -36,6 +36,8 @@ class Learning:
         default_factory=dict
     )
     bound: list[BoundRule] = field(default_factory=list)
+    # What signals train: the number of the rule that asked for the signal, and the derivative.
+    taught: list[tuple[int, str]] = field(default_factory=list)
     network: tuple[frozenset[str], frozenset[str]] | None = (
         None  # projections, populations before any signal
     )
@@ -306,12 +308,9 @@ def _train_signal(learning: Learning, frame: Frame, declared: Declared) -> None:
             e = ctx.val(evaluate(ctx, statement.value, frame), statement.value.span)
             if before is not None:
                 ctx.registry[projection.path][parts[1]] = before
-            node = ctx.builder.node(
-                "collect",
-                (ctx.builder.fit(e.node, value.axes), group.gate),
-                value.axes,
-                group=group.name,
-            )
+            share = ctx.builder.fit(e.node, value.axes)
+            learning.taught.append((len(learning.bound), share))
+            node = ctx.builder.node("collect", (share, group.gate), value.axes, group=group.name)
             learning.sinks.setdefault(stored, []).append((node, group, optimiser))
 
 

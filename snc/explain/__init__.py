@@ -16,9 +16,14 @@ from snc.explain.certificate import Certificate, Report, certify
 from snc.explain.pages import explain_code
 from snc.explain.places import known_names, place_in_words, place_of
 from snc.explain.plain import report_data
+from snc.explain.table import Row, rows_of
+from snc.explain.tabletext import table_data, table_text
 from snc.explain.text import report_text
-from snc.model.library import choose, load_file
+from snc.model.library import Declared, choose, load_file
 from snc.model.resolve import Experiment, resolve
+from snc.resources import data_dir
+
+Table = tuple[tuple[Row, ...], tuple[tuple[str, str], ...]]  # rows; what is left out, and why
 
 
 def explain(
@@ -61,6 +66,65 @@ def reports(
     ]
 
 
+def explain_table(
+    path: str | Path = "",
+    experiment: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    *,
+    data_root: Path | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """The certificates of many rules side by side, as text and as plain data. Raises as `table` does."""
+    found = table(path, experiment, settings, data_root=data_root)
+    return table_text(*found), table_data(*found)
+
+
+def table(
+    path: str | Path = "",
+    experiment: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    *,
+    data_root: Path | None = None,
+) -> Table:
+    """The rows of all experiments of a spec, or of one; without a spec, of all rules of the library.
+
+    Experiments that cannot be built here, for want of data or because the language is ahead of the
+    compiler, are left out with the reason; raises SpecError or DataError if nothing else is there.
+    """
+    path = Path(path) if str(path) not in ("", ".") else reference()
+    rows, left_out = list[Row](), list[tuple[str, str]]()
+    failures = list[SpecError | DataError]()
+    for declared in _to_tabulate(path, experiment):
+        try:
+            for built, _ in _built(path, declared.name, settings, data_root):
+                rows += rows_of(built, declared.documentation())
+        except (SpecError, DataError) as failed:
+            if isinstance(failed, SpecError) and {d.code for d in failed.diagnostics} != {
+                "not-yet"
+            }:
+                raise
+            failures.append(failed)
+            left_out.append((declared.name, str(failed)))
+    if failures and not rows:
+        raise failures[0]
+    return tuple(rows), tuple(left_out)
+
+
+def reference() -> Path:
+    """The shipped spec with one network and an experiment for every rule of the library."""
+    return data_dir("specs") / "certificates.snc"
+
+
+def _to_tabulate(path: Path, experiment: str | None) -> list[Declared]:
+    """One experiment, or all of a file that have a network, of their own or from what they derive from."""
+    file = load_file(path)
+    if file.problems:
+        raise SpecError(file.problems)
+    if experiment is not None:
+        return [choose(file, experiment)]
+    found = [d for d in file.experiments() if "network" in resolve(d).settings]
+    return found or [choose(file, None)]
+
+
 def _built(
     path: str | Path, experiment: str | None, settings: Mapping[str, str] | None, root: Path | None
 ) -> Iterator[tuple[Built, Surroundings]]:
@@ -98,11 +162,15 @@ def _written_dt(experiment: Experiment) -> float | None:
 __all__ = [
     "Certificate",
     "Report",
+    "Row",
     "explain",
     "explain_code",
     "explain_data",
+    "explain_table",
     "known_names",
     "place_in_words",
     "place_of",
+    "reference",
     "reports",
+    "table",
 ]

@@ -9,8 +9,9 @@ from snc.build.experiment import Built, Surroundings
 from snc.build.learn import BoundRule
 from snc.build.plan import plan_of
 from snc.build.values import Num
+from snc.explain.cone import Cone
 from snc.explain.eligibility import Eligibility, eligibility
-from snc.explain.locality import Cone, Locality, Verdict, locality
+from snc.explain.locality import Locality, Verdict, locality
 from snc.explain.marks import Marked, mark
 from snc.explain.memory import Memory, memory
 from snc.explain.network import Network, Site, network_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from snc.explain.locality import Cone
-from snc.explain.marks import NAME, SINK, View
+from snc.explain.cone import Cone
+from snc.explain.marks import NAME, SINK, VALUE, View
 from snc.graph.builder import Builder
 from snc.graph.graph import Graph, Node
 from snc.passes.factorise import Factoriser, Opaque, Term, side_of
@@ -77,11 +77,18 @@ def _names(cone: Cone, view: View) -> dict[str, str]:
         made = view.graph.by_name[node]
         if made.op != "const" and side_of(made) != "synapse":
             names.setdefault(node, name)
-    short = {v: k for k, v in own.items()}
+    short = {**_of_population(cone, view), **{v: k for k, v in own.items()}}
     for leaf in view.graph.nodes:
         if leaf.op == "previous":
             names.setdefault(leaf.name, f"{_state_name(cone, view.graph, leaf, short)}[t-1]")
     return names
+
+
+def _of_population(cone: Cone, view: View) -> dict[str, str]:
+    """The values of the neuron a rule drives, by the names the rule has for them."""
+    population = cone.rule.population
+    uid = population.frame.uid if population is not None and population.frame else None
+    return {n: f"post.{m[2]}" for m, n in view.marks(VALUE) if m[1] == uid}
 
 
 def _state_name(cone: Cone, graph: Graph, node: Node, own: Mapping[str, str]) -> str:

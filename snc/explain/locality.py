@@ -1,19 +1,15 @@
 """How local a rule is, from what its updates can reach in the graph (SEMANTICS 8).
 
-The cone of a rule is what its updates are computed from, without what the inference network computes
-anyway; where the cone meets the network, the rule *reads* it. Every verdict is a question about the
-cone and its reads. No rule is known by name.
+Every verdict is a question about the cone of a rule and what it reads (snc/explain/cone.py). No rule is
+known by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
-from snc.build.learn import BoundRule
-from snc.explain.marks import NAME, SINK, Marked, View
-from snc.explain.network import Network, shown_name, walk
+from snc.explain.cone import Cone
 from snc.graph.graph import PARTNER, SAMPLE, Node, features
 from snc.source import NOWHERE, Span
 
@@ -47,72 +43,6 @@ class Locality:
     unlocked: Verdict
     space: Verdict
     samples: Verdict
-
-
-@dataclass(frozen=True)
-class Cone:
-    """What the updates of a rule at a projection are computed from, apart from the network itself."""
-
-    marked: Marked
-    network: Network
-    number: int
-
-    @property
-    def rule(self) -> BoundRule:
-        """The rule and its projection."""
-        return self.marked.rules[self.number]
-
-    @property
-    def view(self) -> View:
-        """The graph it lies in."""
-        return self.marked.run
-
-    @cached_property
-    def roots(self) -> tuple[str, ...]:
-        """The updates before any optimiser."""
-        return tuple(n for m, n in self.view.marks(SINK) if m[1] == str(self.number))
-
-    @cached_property
-    def signal(self) -> str | None:
-        """The node of the learning signal."""
-        return self.view.at.get((NAME, str(self.number), "signal"))
-
-    @cached_property
-    def nodes(self) -> tuple[Node, ...]:
-        """The cone, in the order of the graph."""
-        return self.inside(self.roots)
-
-    def inside(self, roots: Iterable[str], stop: Collection[str] = ()) -> tuple[Node, ...]:
-        """The part of the cone below some nodes; what is below `stop` is left out."""
-        ends = self.network.forward | set(stop)
-        found = set(walk(self.view, roots, ends)) - self.network.forward
-        return tuple(n for n in self.view.graph.nodes if n.name in found)
-
-    def reads(self, roots: Iterable[str], stop: Collection[str] = ()) -> dict[str, list[Node]]:
-        """Values of the network the cone below some nodes reads, each with the nodes that read it."""
-        found: dict[str, list[Node]] = {r: [] for r in roots if r in self.network.forward}
-        for node in self.inside(roots, stop):
-            if node.name in stop:
-                continue
-            for operand in self.view.operands(node.name):
-                if operand in self.network.forward:
-                    found.setdefault(operand, []).append(node)
-        return found
-
-    def name_of(self, node: str) -> str:
-        """What a value of the network is called in the spec."""
-        queue, seen = [node], set[str]()
-        while queue:
-            name = queue.pop(0)
-            made = self.view.graph.by_name[name]
-            if made.note:
-                return made.note
-            if made.op == "previous":
-                return f"{self.name_of(self.view.operands(name)[0])}[t-1]"
-            if name not in seen:
-                queue += made.args
-            seen.add(name)
-        return shown_name(self.network.owner.get(node, "a value of the network"))
 
 
 def locality(cone: Cone) -> Locality:
@@ -149,26 +79,36 @@ def _below_sinks(cone: Cone, name: str) -> bool:
 
 
 def _samples(cone: Cone) -> Verdict:
-    mixing = [n for n in cone.nodes if PARTNER in n.axes or _pools_samples(cone, n)]
+    pooled = _pooled(cone)
+    mixing = [n for n in cone.nodes if PARTNER in n.axes or _meets_pooled(cone, n, pooled)]
     if not mixing:
         return Verdict(NO)
     spans = [n.span for n in mixing if n.span is not NOWHERE][:1]
-    return Verdict(
-        YES,
-        Cause(
-            "it compares the samples of a batch", (), _places(cone, spans, _by_signal(cone, mixing))
-        ),
-    )
+    text = "it compares the samples of a batch"
+    return Verdict(YES, Cause(text, (), _places(cone, spans, _by_signal(cone, mixing))))
 
 
-def _pools_samples(cone: Cone, node: Node) -> bool:
-    """Whether a node has a sum over samples as operand and one value per sample as result."""
-    by_name = cone.view.graph.by_name
-    operands = (by_name[a] for a in cone.view.operands(node.name))
-    return SAMPLE in node.axes and any(
-        o.op == "sum" and SAMPLE in o.get("over") and o.name not in cone.network.forward
-        for o in operands
-    )
+def _pooled(cone: Cone) -> set[str]:
+    """Values of the cone without samples that are made of values with samples, at this step or before."""
+    inside = {n.name: n for n in cone.nodes}
+    found: set[str] = set()
+    while True:
+        before = len(found)
+        for name, node in inside.items():
+            if SAMPLE not in node.axes and any(
+                o in found or SAMPLE in cone.view.graph.by_name[o].axes
+                for o in cone.view.operands(name)
+            ):
+                found.add(name)
+        if len(found) == before:
+            return found
+
+
+def _meets_pooled(cone: Cone, node: Node, pooled: set[str]) -> bool:
+    """Whether one value per sample is made of something that was gathered from all samples."""
+    if node.op == "log_softmax" and node.get("over") == SAMPLE:
+        return True
+    return SAMPLE in node.axes and any(o in pooled for o in cone.view.operands(node.name))
 
 
 # Space --------------------------------------------------------------------------------------------------
@@ -242,11 +182,12 @@ def _space(cone: Cone, transport: Verdict) -> Verdict:
     foreign = _foreign(cone, cone.reads(cone.roots))
     if not foreign:
         return Verdict(YES)
-    stop = [cone.signal] if cone.signal else []
-    direct = _foreign(cone, cone.reads(cone.roots, stop)) if cone.signal not in cone.roots else {}
-    if direct or cone.signal is None:
-        return Verdict(NO, _reading(cone, list(direct or foreign), ""))
-    vectors = _foreign(cone, _before_one_number(cone, cone.signal))
+    if not cone.signal:
+        return Verdict(NO, _reading(cone, list(foreign), ""))
+    updates = [u for u in cone.updates if u not in cone.signal]
+    if direct := _foreign(cone, cone.reads(updates, cone.signal)):
+        return Verdict(NO, _reading(cone, list(direct), ""))
+    vectors = _foreign(cone, _before_one_number(cone, [*cone.signal, *cone.taught]))
     inner = [r for r, sites in vectors.items() if not all(_is_end(cone, s) for s in sites)]
     if inner:
         return Verdict(NO, _reading(cone, inner, ""))
@@ -257,12 +198,10 @@ def _is_end(cone: Cone, site: str) -> bool:
     return site in cone.network.sites and cone.network.is_output(site)
 
 
-def _before_one_number(cone: Cone, signal: str) -> dict[str, list[Node]]:
-    """What the signal reads before everything is gathered in one number per sample or batch."""
-    gathered = [n.name for n in cone.inside([signal]) if not features(n.axes) and n.name != signal]
-    if not features(cone.view.graph.by_name[signal].axes):
-        return {}
-    return cone.reads([signal], gathered)
+def _before_one_number(cone: Cone, roots: list[str]) -> dict[str, list[Node]]:
+    """What is read before everything is gathered in one number per sample or batch."""
+    gathered = [n.name for n in cone.inside(roots) if not features(n.axes)]
+    return cone.reads([r for r in roots if r not in gathered], gathered)
 
 
 def _reading(cone: Cone, reads: list[str], tail: str) -> Cause:
@@ -276,9 +215,9 @@ def _reading(cone: Cone, reads: list[str], tail: str) -> Cause:
 
 def _by_signal(cone: Cone, users: list[Node]) -> bool:
     """Whether nodes of the cone are part of the learning signal only."""
-    if cone.signal is None:
+    if not cone.signal:
         return False
-    direct = {n.name for n in cone.inside(cone.roots, [cone.signal])} - {cone.signal}
+    direct = {n.name for n in cone.inside(cone.updates, cone.signal)} - {*cone.signal}
     return not any(u.name in direct for u in users)
 
 

@@ -20,7 +20,7 @@ from snc.passes.expand_influence import expand_influence
 from snc.passes.fold_constants import fold_constants
 
 Mark = tuple[str, ...]
-SINK, NAME, OUTPUT, WEIGHT = "sink", "name", "output", "weight"
+SINK, TAUGHT, NAME, OUTPUT, WEIGHT = "sink", "taught", "name", "output", "weight"
 PRE, VALUE, INPUT = "pre", "value", "input"
 
 
@@ -28,8 +28,9 @@ PRE, VALUE, INPUT = "pre", "value", "input"
 class View:
     """A graph and the node that stands for each mark in it.
 
-    Marks: (sink, rule number, k), (name, rule number, name in the rule), (output, path of a projection or
-    population), (weight, path), (pre, path), (value, path of a population, name in it), (input, path).
+    Marks: (sink, rule number, k), (taught, rule number, k) for what its signal trains, (name, rule number,
+    name in the rule), (output, path of a projection or population), (weight, path), (pre, path), (value, path
+    of a population, name in it), (input, path).
     """
 
     graph: Graph
@@ -112,6 +113,8 @@ def _marks(built: Built) -> Iterator[tuple[Mark, str]]:
     for made in built.graph.nodes:
         if made.op == "field" and made.get("name") == "input":
             yield (INPUT, made.note or "input"), made.name
+    for k, (number, node) in enumerate(built.learning.taught):
+        yield (TAUGHT, str(number), str(k)), node
     uses = {n.args[0]: n.name for n in built.graph.nodes if n.op == "uses"}
     for number, rule in enumerate(built.learning.bound):
         for k, (_, node) in enumerate(rule.sinks):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from snc.explain.locality import Cone
+from snc.explain.cone import Cone
 from snc.explain.marks import View
 from snc.explain.network import shown_name, walk
 from snc.graph.graph import SAMPLE, Axes, Node, State, features, size
@@ -16,13 +16,26 @@ THROUGH = ("rename", "reshape", "expand", "neg", "float32")
 
 @dataclass(frozen=True)
 class Kept:
-    """Values kept from step to step: `count` for each sample, or once if not `per_sample`."""
+    """Values kept from step to step: one along `axes` for each sample, or once without a sample axis."""
 
     name: str
-    count: int
-    where: str  # neuron, synapse, number
-    per_sample: bool
+    axes: Axes
     place: Span
+
+    @property
+    def count(self) -> int:
+        """How many numbers, for each sample or once."""
+        return size(self.axes)
+
+    @property
+    def where(self) -> str:
+        """neuron, synapse or number."""
+        return where(self.axes)
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether every sample has its own."""
+        return SAMPLE in self.axes
 
 
 @dataclass(frozen=True)
@@ -30,8 +43,13 @@ class Matrix:
     """Numbers that only the learning needs: drawn or computed once, or changed by the rule itself."""
 
     name: str
-    shape: tuple[int, ...]
+    axes: Axes
     changing: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its sizes, in the order of files."""
+        return tuple(a.size for a in self.axes)
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,7 @@ def memory(cones: Iterable[Cone]) -> Memory:
         for node in cone.nodes:
             if node.op == "previous":
                 state = cone.view.graph.state[node.get("state")]
-                kept.setdefault(state.name, _state(cone, state, state.axes))
+                kept.setdefault(state.name, Kept(state_name(cone, state), state.axes, state.span))
             for name, matrix in _matrices(cone, node):
                 matrices.setdefault(name, matrix)
         for name, value in _tape(cone):
@@ -73,10 +91,6 @@ def where(axes: Axes) -> str:
     if {"pre", "post"} <= roles:
         return "synapse"
     return "neuron" if features(axes) else "number"
-
-
-def _state(cone: Cone, state: State, axes: Axes) -> Kept:
-    return Kept(state_name(cone, state), size(axes), where(axes), SAMPLE in axes, state.span)
 
 
 def state_name(cone: Cone, state: State) -> str:
@@ -96,17 +110,28 @@ def _matrices(cone: Cone, node: Node) -> list[tuple[str, Matrix]]:
     if view.clock[node.name] == "fixed":
         return []
     for operand in node.args:
-        made = view.graph.by_name[operand]
         if view.clock[operand] != "fixed" or operand in cone.network.forward:
             continue
-        if len(features(made.axes)) > 1 and not cone.network.weights_below(operand):
-            source = _source(view, made)
-            axes = source.get("order") or features(source.axes)
-            stored = str(source.get("name") or "")
-            name = source.note or stored or "a constant"
-            changing = stored in {w.stored for w in view.graph.writes if not w.group}
-            found.append((source.name, Matrix(name, tuple(a.size for a in axes), changing)))
+        if len(features(view.graph.by_name[operand].axes)) > 1:
+            found += [(source.name, _matrix(view, source)) for source in _sources(cone, operand)]
     return found
+
+
+def _sources(cone: Cone, operand: str) -> list[Node]:
+    """What a fixed matrix is made of: itself, or the stored values in it beside a weight."""
+    view = cone.view
+    if not cone.network.weights_below(operand):
+        return [_source(view, view.graph.by_name[operand])]
+    below = (view.graph.by_name[n] for n in walk(view, [operand], cone.network.forward))
+    matrices = (n for n in below if n.op == "stored" and len(features(n.axes)) > 1)
+    return [n for n in matrices if n.name not in cone.network.forward]
+
+
+def _matrix(view: View, source: Node) -> Matrix:
+    stored = str(source.get("name") or "")
+    changing = stored in {w.stored for w in view.graph.writes if not w.group}
+    axes = source.get("order") or features(source.axes)
+    return Matrix(source.note or stored or "a constant", axes, changing)
 
 
 def _source(view: View, node: Node) -> Node:
@@ -132,6 +157,5 @@ def _tape(cone: Cone) -> list[tuple[str, Kept]]:
                 source = view.graph.by_name[source.args[0]]
             if view.clock[source.name] == "forward" and SAMPLE in source.axes:
                 name = source.note or cone.name_of(source.name)
-                kept = Kept(name, size(source.axes), where(source.axes), True, source.span)
-                found.append((source.name, kept))
+                found.append((source.name, Kept(name, source.axes, source.span)))
     return found

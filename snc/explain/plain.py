@@ -44,11 +44,14 @@ def _certificate_data(c: Certificate) -> dict[str, Any]:
         "arguments": dict(c.arguments),
         "signal": c.signal or None,
         "place": str(c.place) if c.place else None,
-        "locality": {q: _verdict_data(getattr(c.locality, q)) for q in QUESTIONS},
+        "locality": {q: verdict_data(getattr(c.locality, q)) for q in QUESTIONS},
         "memory": {
             "order": c.memory.order,
             "states": [_kept_data(k) for k in c.memory.kept],
-            "matrices": [{**asdict(m), "shape": list(m.shape)} for m in c.memory.matrices],
+            "matrices": [
+                {"name": m.name, "shape": list(m.shape), "changing": m.changing}
+                for m in c.memory.matrices
+            ],
             "grows_with_t": bool(c.memory.tape),
             "per_step": [_kept_data(k) for k in c.memory.tape],
         },
@@ -60,7 +63,8 @@ def _certificate_data(c: Certificate) -> dict[str, Any]:
     }
 
 
-def _verdict_data(verdict: Verdict) -> dict[str, Any]:
+def verdict_data(verdict: Verdict) -> dict[str, Any]:
+    """A verdict with its cause as plain data."""
     cause = verdict.cause
     if cause is None:
         return {"grade": verdict.grade}

@@ -10,6 +10,7 @@ from snc.explain.certificate import QUESTIONS, Certificate, Report
 from snc.explain.locality import NO, YES, Verdict
 from snc.explain.memory import Kept, Memory
 from snc.explain.network import shown_name
+from snc.explain.symbols import grouped
 from snc.explain.work import Work
 from snc.source import Span
 
@@ -223,11 +224,6 @@ def work_text(work: Work) -> str:
     text = f"{millions(work.total)} MAC per sample and step, dense"
     text += f": {shown}" if shown else ""
     return f"{text}; {millions(work.pairs)} for each pair of samples" if work.pairs else text
-
-
-def grouped(number: int) -> str:
-    """527 894."""
-    return f"{number:,}".replace(",", " ")
 
 
 def millions(number: int) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 
-from snc.explain.locality import Cone
+from snc.explain.cone import Cone
 from snc.explain.memory import where
 from snc.explain.network import Network
 from snc.graph.builder import ELEMENTWISE
 from snc.graph.geometry import Geometry
-from snc.graph.graph import BATCH, PARTNER, SAMPLE, Node, size
+from snc.graph.graph import PARTNER, SAMPLE, Axes, Node, canonical, features, size
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Work:
 
     signal: products with matrices that carry the signal. weights: products that make the updates of
     weights. synapses: elementwise operations on values kept or computed at every synapse. pairs: products
-    between samples, to be multiplied by the batch.
+    and elementwise operations between samples, to be multiplied by the batch.
     """
 
     signal: int = 0
@@ -29,51 +29,69 @@ class Work:
 
     @property
     def total(self) -> int:
-        """All but the products between samples."""
+        """All but what is done between samples."""
         return self.signal + self.weights + self.synapses
 
 
-def products(geometry: Geometry) -> int:
-    """Multiply-accumulates of a projection or one of its transposes, for one sample."""
+@dataclass(frozen=True)
+class Operation:
+    """One multiply-accumulate along all of some axes, for each sample; `backward` if in a sweep against time.
+
+    kind: a field of Work. What is done for each pair of samples has the partner among its axes.
+    """
+
+    kind: str
+    axes: Axes
+    backward: bool
+
+
+def products(geometry: Geometry) -> Axes:
+    """The axes of the multiply-accumulates of a projection or one of its transposes."""
     side = geometry.pre if geometry.kind == "conv_transpose" else geometry.post
-    positions = 1
-    for axis in side:
-        positions *= axis.size if axis.kind in ("height", "width") else 1
-    return size(geometry.weight) * positions
+    return (*geometry.weight, *(a for a in side if a.kind in ("height", "width")))
 
 
 def forward(network: Network) -> int:
     """Multiply-accumulates of inference."""
     graph = network.view.graph
     nodes = (graph.by_name[n] for n in network.forward)
-    return sum(products(n.get("geometry")) for n in nodes if n.op == "project")
+    return sum(size(products(n.get("geometry"))) for n in nodes if n.op == "project")
 
 
 def work(cones: Iterable[Cone]) -> Work:
     """What rules that belong together cost; what they share is counted once."""
+    counts = dict.fromkeys((f.name for f in fields(Work)), 0)
+    for operation in operations(cones):
+        counts[operation.kind] += size(operation.axes)
+    return Work(**counts)
+
+
+def operations(cones: Iterable[Cone]) -> Iterator[Operation]:
+    """What rules that belong together compute; what they share comes once."""
     nodes: dict[str, tuple[Cone, Node]] = {}
     for cone in cones:
         nodes.update({n.name: (cone, n) for n in cone.nodes})
-    signal = weights = synapses = pairs = 0
     for cone, node in nodes.values():
-        if cone.view.clock[node.name] not in ("forward", "backward"):
-            continue
-        match node.op:
-            case "project" | "project_x":
-                signal += products(node.get("geometry"))
-            case "project_w":
-                weights += products(node.get("geometry"))
-            case "uses":
-                synapses += size(cone.view.graph.by_name[node.args[0]].axes)
-            case "dot":
-                count, paired = _dot(cone, node)
-                pairs += count if paired else 0
-                signal += 0 if paired else count
-            case op if op in ELEMENTWISE and where(node.axes) == "synapse" and SAMPLE in node.axes:
-                synapses += size(node.axes)
-    return Work(signal, weights, synapses, pairs)
+        clock = cone.view.clock[node.name]
+        found = _operation(cone, node) if clock in ("forward", "backward") else None
+        if found is not None:
+            yield Operation(*found, clock == "backward")
 
 
-def _dot(cone: Cone, node: Node) -> tuple[int, bool]:
-    axes = {a for x in node.args for a in cone.view.graph.by_name[x].axes}
-    return size(a for a in axes if a.kind not in BATCH), PARTNER in axes
+def _operation(cone: Cone, node: Node) -> tuple[str, Axes] | None:
+    operands = [cone.view.graph.by_name[a].axes for a in node.args]
+    match node.op:
+        case "project" | "project_x":
+            return "signal", products(node.get("geometry"))
+        case "project_w":
+            return "weights", products(node.get("geometry"))
+        case "uses":
+            return "synapses", operands[0]
+        case "dot":
+            axes = canonical(a for axes in operands for a in axes)
+            return "pairs" if PARTNER in axes else "signal", axes
+        case op if op in ELEMENTWISE and where(node.axes) == "synapse" and SAMPLE in node.axes:
+            return "synapses", node.axes
+        case op if op in ELEMENTWISE and PARTNER in node.axes and features(node.axes):
+            return "pairs", node.axes
+    return None

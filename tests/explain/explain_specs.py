@@ -11,11 +11,11 @@ from snc.explain.locality import Verdict
 CONFORMANCE = Path(__file__).parents[2] / "specs" / "conformance"
 
 LAYERS = """snc 1
-network layers():
+network layers(cell = lif(_, leak = 0.9)):
     input x[6]
-    h1  = x  | dense(5) | lif(leak = 0.9)
-    h2  = h1 | dense(4) | lif(leak = 0.9)
-    h3  = h2 | dense(3) | lif(leak = 0.9)
+    h1  = x  | dense(5) | cell
+    h2  = h1 | dense(4) | cell
+    h3  = h2 | dense(3) | cell
     out = h3 | dense(2, bias = true) | integrator()
 
 network adaptive():

@@ -50,6 +50,13 @@ def test_adaptation_is_per_synapse(tmp_path):
     assert found.memory.matrices[0].shape == (2, 4)
 
 
+def test_what_the_neuron_keeps_is_not_kept_again(tmp_path):
+    text = "network = layers(snu)\nlearn h1, h3 by stdp()\nlearn h2 by ostl() from backprop(loss)"
+    # ostl reads the spikes, the membrane and the slope of the step before; `snu` keeps two of them
+    found = rule_on("h2", reports(tmp_path, text))
+    assert kept(found) == [("h2.psi", 4, "neuron"), ("eps", 20, "synapse")]
+
+
 def test_traces_propagation_keeps_a_second_membrane_and_two_traces():
     # SEMANTICS 8: 3 n for a layer; the label path below it belongs to the rule too
     found = conformance("tp_recurrent", "h1")
