@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from snc.explain.cone import Cone
 from snc.explain.marks import NAME, SINK, VALUE, View
+from snc.explain.memory import followed_state
 from snc.graph.builder import Builder
 from snc.graph.graph import Graph, Node
 from snc.passes.factorise import Factoriser, Opaque, Term, side_of
@@ -77,6 +78,10 @@ def _names(cone: Cone, view: View) -> dict[str, str]:
         made = view.graph.by_name[node]
         if made.op != "const" and side_of(made) != "synapse":
             names.setdefault(node, name)
+            if (
+                made.op == "rename"
+            ):  # what is called post or pre here has the same name without that
+                names.setdefault(made.args[0], name)
     short = {**_of_population(cone, view), **{v: k for k, v in own.items()}}
     for leaf in view.graph.nodes:
         if leaf.op == "previous":
@@ -93,15 +98,22 @@ def _of_population(cone: Cone, view: View) -> dict[str, str]:
 
 def _state_name(cone: Cone, graph: Graph, node: Node, own: Mapping[str, str]) -> str:
     state = graph.state[node.get("state")]
-    instance, colon, name = state.name.partition(":")
-    population = cone.rule.population
-    if colon and instance == cone.rule.frame.uid:
+    instance, _, name = state.name.partition(":")
+    if followed := followed_state(state.name):
+        return f"influence({_named_state(cone, *followed) or '.'.join(followed).strip('.')})"
+    if instance == cone.rule.frame.uid and name:
         return name
     if state.value in own:
         return own[state.value]
-    if colon and population is not None and population.frame and population.frame.uid == instance:
+    return _named_state(cone, instance, name) or graph.by_name[state.value].note or name or instance
+
+
+def _named_state(cone: Cone, instance: str, name: str) -> str | None:
+    """What a rule calls a state of the neuron it drives."""
+    population = cone.rule.population
+    if name and population is not None and population.frame and population.frame.uid == instance:
         return f"post.{name}" if instance else name
-    return graph.by_name[state.value].note or name or instance
+    return None
 
 
 @dataclass(frozen=True)

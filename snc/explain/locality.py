@@ -116,22 +116,26 @@ def _meets_pooled(cone: Cone, node: Node, pooled: set[str]) -> bool:
 
 def _transport(cone: Cone) -> Verdict:
     """Weights of the network that the cone uses other than forwards."""
-    found: dict[str, list[Node]] = {}
-    for read, users in cone.reads(cone.roots).items():
-        if cone.view.clock[read] != "fixed":
+    view, found = cone.view, dict[str, list[Node]]()
+    spans: list[Span] = []
+    for user in cone.nodes:
+        if view.clock[user.name] == "fixed":
             continue
-        for user in users:
-            for weight in _carried(cone, read, user):
+        for operand in view.operands(user.name):
+            if view.clock[operand] != "fixed":
+                continue
+            for weight in _carried(cone, operand, user):
                 found.setdefault(weight, []).append(user)
+                made = view.graph.by_name[operand]
+                spans.append(user.span if operand in cone.network.forward else made.span)
     if not found:
         return Verdict(YES)
-    users = [u for us in found.values() for u in us]
-    by_signal = _by_signal(cone, users)
+    by_signal = _by_signal(cone, [u for users in found.values() for u in users])
     who = "its signal reads" if by_signal else "it reads"
-    return Verdict(NO, Cause(who, tuple(found), _places(cone, [u.span for u in users], by_signal)))
+    return Verdict(NO, Cause(who, tuple(found), _places(cone, spans, by_signal)))
 
 
-def _carried(cone: Cone, read: str, user: Node) -> list[str]:
+def _carried(cone: Cone, operand: str, user: Node) -> list[str]:
     """The weights that a use of a value takes along other than in their projection's own direction.
 
     A projection's transpose in x, or a contraction, carries a signal backward: any weight of the network
@@ -139,7 +143,7 @@ def _carried(cone: Cone, read: str, user: Node) -> list[str]:
     """
     if user.op == "project":
         return []
-    weights = cone.network.weights_below(read)
+    weights = cone.network.weights_below(operand)
     if user.op not in ("project_x", "dot"):
         weights = weights - set(cone.rule.projection.owned.values())
     whole = {w.rpartition(".")[0] for w in weights if w.endswith(".weight")}

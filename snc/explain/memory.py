@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -62,10 +63,10 @@ class Memory:
 
     @property
     def order(self) -> str:
-        """O(n), O(n^2), each times T where it grows with the sequence; O(1) if nothing is kept."""
-        wheres = {k.where for k in (*self.kept, *self.tape)}
-        power = "n^2" if "synapse" in wheres else "n" if "neuron" in wheres else "1"
-        return f"O(T {power})" if self.tape else f"O({power})"
+        """O(n), O(n^2), ..., each times T where it grows with the sequence; O(1) if nothing is kept."""
+        power = max((_power(k.axes) for k in (*self.kept, *self.tape)), default=0)
+        grows = "1" if not power else "n" if power == 1 else f"n^{power}"
+        return f"O(T {grows})" if self.tape else f"O({grows})"
 
 
 def memory(cones: Iterable[Cone]) -> Memory:
@@ -93,9 +94,22 @@ def where(axes: Axes) -> str:
     return "neuron" if features(axes) else "number"
 
 
+def _power(axes: Axes) -> int:
+    """How many populations a value lies along: 2 at synapses, 3 where each neuron has one for each synapse."""
+    return max(len({a.role for a in axes if a.role}), 1) if features(axes) else 0
+
+
+def followed_state(name: str) -> tuple[str, str] | None:
+    """Instance and name of the state whose derivative a state is, where `influence` made it."""
+    made = re.fullmatch("influence[0-9]+:(.*):(.*)", name)
+    return (made[1], made[2]) if made else None
+
+
 def state_name(cone: Cone, state: State) -> str:
     """What a state is called in the spec; states of a rule without the path of its instance."""
     instance, colon, name = state.name.partition(":")
+    if followed := followed_state(state.name):
+        return f"influence on {'.'.join(followed).strip('.')}"
     if state.name.startswith("@was:") or not colon:
         made = cone.view.graph.by_name[state.value]
         return made.note or cone.name_of(state.value)

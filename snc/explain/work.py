@@ -89,7 +89,8 @@ def _operation(cone: Cone, node: Node) -> tuple[str, Axes] | None:
             return "synapses", operands[0]
         case "dot":
             axes = canonical(a for axes in operands for a in axes)
-            return "pairs" if PARTNER in axes else "signal", axes
+            at_synapses = any(where(x) == "synapse" and SAMPLE in x for x in operands)
+            return "pairs" if PARTNER in axes else "synapses" if at_synapses else "signal", axes
         case op if op in ELEMENTWISE and where(node.axes) == "synapse" and SAMPLE in node.axes:
             return "synapses", node.axes
         case op if op in ELEMENTWISE and PARTNER in node.axes and features(node.axes):

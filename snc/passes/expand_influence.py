@@ -143,5 +143,7 @@ class Sweep:
                 done.add(name)
                 made = self.value(self.graph.state[name].value)
                 value = self.build.expand(made or self.build.number(0), self.axes)
-                states.append(State(f"{self.prefix}:{name}", value, None, self.axes))
+                states.append(
+                    State(f"{self.prefix}:{name}", value, None, self.axes, span=self.span)
+                )
         return states

@@ -18,7 +18,6 @@ SPECS = Path(__file__).parents[2] / "specs"
 REFERENCE = SPECS / "certificates.snc"
 SIZES = {"n0": 31, "n1": 37, "n2": 41, "n3": 43, "n4": 47, "C": 10, "B": 1, "T": 1}
 WIDTHS = [37, 41, 43, 47, 53, 59]
-NOT_COMPILED_YET = {"ostl_recurrent"}
 
 TWO = """snc 1
 network plain(leak = 0.9):
@@ -40,6 +39,21 @@ experiment away = here with:
 
 experiment parts:
     loss = mean(cross_entropy(out, label))
+"""
+
+
+RECURRENT = """snc 1
+network recurrent():
+    input x[5]
+    h_in  = dense(x, 4)
+    h_rec = dense(h[t-1], 4)
+    h     = h_in + h_rec | lif()
+    out   = h | dense(3) | integrator()
+
+experiment complete:
+    network = recurrent()
+    loss    = mean(cross_entropy(out, label))
+    learn out by readout() from backprop(loss)
 """
 
 
@@ -103,7 +117,7 @@ def names(path: Path = REFERENCE) -> list[str]:
 def test_every_rule_of_the_library_is_in_the_table(library):
     known = {d.name for d in standard() if d.kind == "rule"}
     shown = {row.rule for row in library.values()}
-    assert known - shown == NOT_COMPILED_YET
+    assert known - shown == set()
     assert list(library) == names()
 
 
@@ -207,6 +221,18 @@ def test_one_hidden_layer_says_nothing_of_many():
     [row] = snc.explain.table(SPECS / "conformance" / "stllr_recurrent_bp.snc")[0]
     assert (row.layers, row.costs["memory"].order, row.time.order) == (("h",), "n", "Cn")
     assert str(row.costs["products"].total.plain()) == "4 n^2"
+
+
+@pytest.mark.parametrize("signal", ["backprop(loss)", "target_feedback(onehot(label, 3))"])
+def test_the_complete_jacobian_of_a_recurrent_layer(tmp_path, signal):
+    # Apolinario and Roy 2025 (S-TLLR), Table 1, real-time recurrent learning: memory n^3, time n^4
+    path = tmp_path / "complete.snc"
+    path.write_text(RECURRENT + f"    learn h_in, h_rec by ostl_recurrent() from {signal}\n")
+    row = row_of(path, "complete")
+    assert (row.costs["memory"].order, row.time.order) == ("n^3", "n^4")
+    # even with a signal of its own a layer needs all its recurrent weights
+    assert "h_rec.weight" in row.locality.transport_free.cause.values
+    assert (row.locality.time.grade, row.locality.space.grade) == ("yes", "no")
 
 
 def test_layers_of_equal_size_share_a_symbol():
