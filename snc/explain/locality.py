@@ -139,16 +139,25 @@ def _carried(cone: Cone, operand: str, user: Node) -> list[str]:
     """The weights that a use of a value takes along other than in their projection's own direction.
 
     A projection's transpose in x, or a contraction, carries a signal backward: any weight of the network
-    counts, the projection's own too. Elsewhere a rule may read the weight it changes.
+    counts, the projection's own too. Forwards, as on a path for the label, those of layers above count.
+    Elsewhere a rule may read the weight it changes.
     """
-    if user.op == "project":
-        return []
     weights = cone.network.weights_below(operand)
+    if user.op == "project":
+        weights = frozenset(w for w in weights if _is_above(cone, w))
     if user.op not in ("project_x", "dot"):
         weights = weights - set(cone.rule.projection.owned.values())
     whole = {w.rpartition(".")[0] for w in weights if w.endswith(".weight")}
     # Where a weight is read with its norm, the norm's own parameters need no mention.
     return sorted(w for w in weights if w.endswith(".weight") or w.rpartition(".")[0] not in whole)
+
+
+def _is_above(cone: Cone, weight: str) -> bool:
+    """Whether a weight is that of a layer after the one the projection drives."""
+    network = cone.network
+    post = network.site_of(cone.rule.projection.path)
+    site = network.site_of(network.stored[weight]).name
+    return site in network.downstream(post.name) - _own_sites(cone)
 
 
 def _foreign(cone: Cone, reads: Mapping[str, object]) -> dict[str, frozenset[str]]:

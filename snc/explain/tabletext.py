@@ -55,7 +55,7 @@ def _row_data(row: Row) -> dict[str, Any]:
         "signal": row.signal or None,
         "layers": list(row.layers),
         "locality": {q: verdict_data(getattr(row.locality, q)) for q in SHOWN},
-        **{name: _cost_data(cost) for name, cost in costs.items()},
+        "costs": {name: _cost_data(cost) for name, cost in costs.items()},
     }
 
 

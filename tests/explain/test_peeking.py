@@ -25,6 +25,11 @@ signal pupil(teacher):
     gradient y.weight = gradient(mean((y - teacher)^2), y.weight)
     output gradient(mean(y), layer)
 
+signal ahead(value, upper, n):
+    y = value | dense(n, weights = upper)
+    constant matrix[y, layer] = kaiming_uniform()
+    output dot(y, matrix)
+
 rule peek():
     gradient weight = signal * pre{peek}
 """
@@ -103,3 +108,21 @@ def test_a_mean_over_the_batch_compares_samples_too(tmp_path, monkeypatch):
         line_of("mean(post, over = sample)", tmp_path),
         "post - mean(post, over = sample)",
     )
+
+
+@pytest.mark.parametrize(
+    ("call", "expected", "values"),
+    [
+        ("ahead(h1, h2, 4)", "yes yes yes yes no", ()),  # what comes in, through its own weights
+        ("ahead(h2, h3, 3)", "yes no yes no no", ("h3.current",)),  # the next layer's own current
+        ("ahead(1 - h2, h3, 3)", "yes yes no no no", ("h3.weight",)),
+    ],
+)
+def test_a_layer_may_not_use_the_weights_of_those_above(
+    tmp_path, monkeypatch, call, expected, values
+):
+    found = certificate(tmp_path, monkeypatch, f"by peek() from {call}")
+    assert grades(found) == expected
+    cause = found.locality.space.cause
+    assert (cause.values if cause else ()) == values
+    assert cause is None or places(found.locality.space)[0][1] == f"from {call}"

@@ -42,6 +42,17 @@ TP = {
     "TESS": ("yes", "yes", "yes", "yes", "Ln", "LCn", "LCn"),
     "TP": ("yes", "yes", "yes", "yes", "Ln", "Ln", "Cn"),
 }
+# Apolinario and Roy 2025 (S-TLLR), Table 1: of one layer, so without L. Real-time recurrent learning: test_table.py.
+STLLR_COLUMNS = ("memory", "time", "local in time")
+STLLR = {
+    "bptt": ("Tn", "Tn^2", "no"),
+    "eprop_filtered": ("n^2", "n^2", "yes"),
+    "ostl_hard": ("n^2", "n^2", "yes"),
+    "etlp": ("n^2", "n^2", "yes"),
+    "osttp_attached": ("n^2", "n^2", "yes"),
+    "ottt": ("n", "n^2", "yes"),
+    "stllr": ("n", "n^2", "yes"),
+}
 EXPERIMENTS = {
     "BPTT": ("bptt",),
     "e-prop": ("eprop_filtered", "eprop"),
@@ -111,6 +122,13 @@ def test_the_cells_are_the_published_ones_but_for_those_explained(printed, colum
                     found[experiment, column] = (cell, derived[experiment][column])
     shown = {experiment for rule in table for experiment in EXPERIMENTS[rule]}
     assert found == {k: v for k, v in DIFFERENT.items() if k[0] in shown and k[1] in columns}
+
+
+def test_the_table_of_the_stllr_paper_is_derived_cell_by_cell(printed):
+    derived = cells(printed, "across samples")
+    for experiment, published in STLLR.items():
+        found = tuple(derived[experiment][column].replace("L", "") for column in STLLR_COLUMNS)
+        assert (experiment, found) == (experiment, published)
 
 
 @pytest.mark.parametrize(("columns", "table"), [(TESS_COLUMNS, TESS), (TP_COLUMNS, TP)])
