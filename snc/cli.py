@@ -169,7 +169,8 @@ def explain(
     if table and value is not None:
         raise click.UsageError("--table and --value do not go together")
     if table:
-        show_result(*explain_table(*split_spec(subject or ""), settings), as_json)
+        path, experiment = split_spec(subject) if subject is not None else (None, None)
+        show_result(*explain_table(path, experiment, settings), as_json)
         return
     if subject is None:
         raise click.UsageError("name a SPEC or an error CODE, or say --table")

@@ -154,7 +154,7 @@ def test_explain_a_spec_or_a_code(snc):
 
 def test_explain_a_table_of_a_spec_or_of_the_library(snc):
     assert snc("explain", "a.snc:b", "--table").stdout == "table of a.snc b\n"
-    assert snc("explain", "--table").stdout == "table of . None\n"
+    assert snc("explain", "--table").stdout == "table of None None\n"
     assert json.loads(snc("explain", "--table", "--json").stdout) == {}
     assert snc("explain").exit_code == 2
     assert snc("explain", "a.snc", "--table", "--value", "h.u").exit_code == 2

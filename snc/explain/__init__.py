@@ -67,7 +67,7 @@ def reports(
 
 
 def explain_table(
-    path: str | Path = "",
+    path: str | Path | None = None,
     experiment: str | None = None,
     settings: Mapping[str, str] | None = None,
     *,
@@ -79,7 +79,7 @@ def explain_table(
 
 
 def table(
-    path: str | Path = "",
+    path: str | Path | None = None,
     experiment: str | None = None,
     settings: Mapping[str, str] | None = None,
     *,
@@ -90,7 +90,7 @@ def table(
     Experiments that cannot be built here, for want of data or because the language is ahead of the
     compiler, are left out with the reason; raises SpecError or DataError if nothing else is there.
     """
-    path = Path(path) if str(path) not in ("", ".") else reference()
+    path = reference() if path is None else Path(path)
     rows, left_out = list[Row](), list[tuple[str, str]]()
     failures = list[SpecError | DataError]()
     for declared in _to_tabulate(path, experiment):
@@ -98,15 +98,18 @@ def table(
             for built, _ in _built(path, declared.name, settings, data_root):
                 rows += rows_of(built, declared.documentation())
         except (SpecError, DataError) as failed:
-            if isinstance(failed, SpecError) and {d.code for d in failed.diagnostics} != {
-                "not-yet"
-            }:
+            if not _is_for_want(failed):
                 raise
             failures.append(failed)
             left_out.append((declared.name, str(failed)))
     if failures and not rows:
         raise failures[0]
     return tuple(rows), tuple(left_out)
+
+
+def _is_for_want(failed: SpecError | DataError) -> bool:
+    """Whether nothing is wrong with the text: data is missing, or a word is not compiled yet."""
+    return isinstance(failed, DataError) or all(d.code == "not-yet" for d in failed.diagnostics)
 
 
 def reference() -> Path:
