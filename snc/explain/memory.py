@@ -107,8 +107,9 @@ def followed_state(name: str) -> tuple[str, str] | None:
 
 def state_name(cone: Cone, state: State) -> str:
     """What a state is called in the spec; states of a rule without the path of its instance."""
-    instance, colon, name = state.name.partition(":")
-    if followed := followed_state(state.name):
+    spec_name = re.sub("^edges[0-9]+:", "", state.name)  # kept at the edges of a convolution
+    instance, colon, name = spec_name.partition(":")
+    if followed := followed_state(spec_name):
         return f"influence on {'.'.join(followed).strip('.')}"
     if state.name.startswith("@was:") or not colon:
         made = cone.view.graph.by_name[state.value]

@@ -8,6 +8,19 @@ from explain_specs import CONFORMANCE, conformance, reports, rule_on
 import snc.explain
 from snc.explain.text import memory_parts, millions, work_text
 
+CONVOLUTION = """snc 1
+network picture():
+    input x[2, 8, 8]
+    c1  = x | conv(3, kernel = 3, padding = 1) | lif()
+    out = c1 | flatten | dense(4) | integrator()
+
+experiment conv:
+    network = picture()
+    loss    = mean(cross_entropy(out, label))
+    learn c1  by eprop(0.8) from backprop(loss)
+    learn out by readout() from backprop(loss)
+"""
+
 
 def kept(certificate):
     return [(k.name, k.count, k.where) for k in certificate.memory.kept]
@@ -35,6 +48,24 @@ def test_a_filtered_eligibility_is_per_synapse_and_its_line_is_named(tmp_path):
     assert kept(found) == [("eps", 5, "neuron"), ("ebar", 20, "synapse")]
     assert memory_parts(found.memory)[1].endswith("ebar = kappa * ebar[t-1] + e")
     assert "nothing per synapse" not in memory_parts(found.memory)[0]
+
+
+def test_a_convolution_keeps_a_value_for_every_edge(tmp_path):
+    path = tmp_path / "conv.snc"
+    path.write_text(CONVOLUTION)
+    found = rule_on("c1", snc.explain.reports(path))
+    edges = 3 * 8 * 8 * (2 * 3 * 3)
+    assert kept(found) == [("eps", 2 * 8 * 8, "neuron"), ("ebar", edges, "synapse")]
+    assert found.memory.order == "O(n^2)"
+    assert found.work.synapses == 5 * edges
+
+
+def test_the_influence_of_weights_is_one_value_more(tmp_path):
+    text = "learn h1, h3 by stdp()\nlearn h2 by ostl_recurrent() from backprop(loss)"
+    found = rule_on("h2", reports(tmp_path, text))
+    assert kept(found) == [("influence on h2.u", 4 * 5 * 4, "synapse")]
+    assert found.memory.order == "O(n^3)"
+    assert "influence(post.u)[t-1]" in found.eligibility.reason
 
 
 def test_without_the_filter_nothing_is_per_synapse(tmp_path):
