@@ -91,11 +91,12 @@ def _grid(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     from rich import box  # a tenth of a second, which no other command needs
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(*head, box=box.MARKDOWN)
     for line in lines:
-        table.add_row(*line)
+        table.add_row(*(Text(cell.replace("|", r"\|")) for cell in line))
     console = Console(file=StringIO(), width=1000, color_system=None)
     with console.capture() as text:
-        console.print(table, markup=False)
+        console.print(table)
     return "\n".join(line.rstrip() for line in text.get().splitlines() if line.strip())

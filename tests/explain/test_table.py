@@ -258,6 +258,15 @@ def test_one_of_several_that_cannot_be_built_does_not_hide_the_others(tmp_path):
         snc.explain.table(path, "away")
 
 
+def test_a_call_is_shown_as_it_is_written(tmp_path):
+    path = tmp_path / "calls.snc"
+    call = "backprop(each [bold] | mean)"
+    path.write_text(TWO.replace("by descent(loss)", f"by readout() from {call}", 1))
+    path.write_text(path.read_text().replace("    learn", "    bold = loss\n    learn", 1))
+    text = snc.explain.explain_table(path, "here")[0]
+    assert "readout from backprop(each [bold] \\| mean)" in text
+
+
 def test_a_mistake_is_a_mistake_in_a_table_too(tmp_path):
     path = changed(tmp_path, "by through_time(loss)", "by through_tim(loss)")
     with pytest.raises(SpecError) as caught:
