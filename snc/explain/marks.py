@@ -22,6 +22,9 @@ from snc.passes.fold_constants import fold_constants
 Mark = tuple[str, ...]
 SINK, TAUGHT, NAME, OUTPUT, WEIGHT = "sink", "taught", "name", "output", "weight"
 PRE, VALUE, INPUT = "pre", "value", "input"
+# Sums over steps stay where they are written: moved inwards, they would hide where the signal ends. Nor do
+# traces move to the signal: a certificate is of the rule, one step after the other.
+SCHEDULES = ("hoist_updates", "exchange_traces", "merge_products")
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,7 @@ def mark(built: Built) -> Marked:
     written = graph
     for apply in (expand_influence, expand_gradients, fold_constants):
         written = apply(written)
-    # Sums over steps stay where they are written: moved inwards, they would hide where the signal ends.
-    return Marked(built, _view(written), _view(run_passes(graph, without=("hoist_updates",))))
+    return Marked(built, _view(written), _view(run_passes(graph, without=SCHEDULES)))
 
 
 def _view(graph: Graph) -> View:
