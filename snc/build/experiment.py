@@ -217,7 +217,7 @@ def _experiment_frame(ctx: Context, experiment: Experiment, surroundings: Surrou
 
 
 def _field_axes(shape: tuple[int, ...]) -> Axes:
-    kinds = {0: (), 1: ("channel",), 3: ("channel", "height", "width")}.get(len(shape), ())
+    kinds = ((), ("channel",), ("height", "width"), ("channel", "height", "width"))[len(shape)]
     return canonical(Axis(k, n) for k, n in zip(kinds, shape, strict=True))
 
 

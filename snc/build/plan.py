@@ -44,8 +44,7 @@ def describe_data(experiment: Experiment, root: Path | None) -> Surroundings:
     from snc.data import describe
 
     description = describe(data.train, root)
-    fields: dict[str, tuple[int, ...]] = dict.fromkeys(description.fields, ())
-    fields["input"] = description.shape
+    fields = {**dict.fromkeys(description.fields, ()), **description.shapes}
     return Surroundings(fields, dt if dt is not None else description.dt)
 
 
@@ -63,16 +62,13 @@ def stated_by_text(experiment: Experiment) -> tuple[Surroundings, list[Diagnosti
     if data is None:
         waits = "data" in experiment.settings
         return Surroundings({}, dt or (STAND_IN if waits else None), waits), ctx.diagnostics
-    later = [s for p in (data.train, data.test) for s in p.steps if not WORDS[s.word].done]
-    with ctx.calling(experiment.settings["data"].value.span):
-        for step in later:
-            ctx.report(mistakes.not_yet(step.span, f"`{step.word}`"))
+    own = WORDS[data.train.steps[0].word].fields  # their shapes are not known here
     fields: dict[str, tuple[int, ...]] = {
         name: () for name in ("mask", "length") if data.train.steps[0].get(name) is not None
     }
     if dt is None:
-        dt = STAND_IN if later else _frame_length(data.train)
-    return Surroundings(fields, dt, bool(later)), ctx.diagnostics
+        dt = _frame_length(data.train)
+    return Surroundings(fields, dt, bool(own)), ctx.diagnostics
 
 
 def _frame_length(pipeline: Pipeline) -> float | None:

@@ -10,7 +10,7 @@ from snc.data.events import EVENT_STEPS
 from snc.data.files import data_root
 from snc.data.frames import FRAME_STEPS
 from snc.data.given import Given
-from snc.data.samples import Bound, Drawn, Form
+from snc.data.samples import Bound, Drawn, Form, Grouped
 from snc.data.sources import SOURCES
 from snc.data.sources.source import Source
 from snc.diagnostics import DataError
@@ -22,7 +22,7 @@ class Link:
     """A step after the source; `bound` is None for a selection. `name` is its random stream."""
 
     given: Given
-    bound: Bound | Drawn | None
+    bound: Bound | Grouped | Drawn | None
     name: str
 
 
@@ -38,11 +38,17 @@ class Chain:
     anew: tuple[Link, ...]
     form: Form
 
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The libraries that read and prepare, with their versions."""
+        steps = [v for x in self.once if isinstance(x.bound, Bound) for v in x.bound.versions]
+        return tuple(dict.fromkeys([*self.source.versions, *steps]))
+
 
 def chain_of(pipeline: Pipeline, root: Path | None, clock: float | None) -> Chain:
     """The chain of a pipeline. `clock` is the experiment's step length in seconds, if known.
 
-    Raises DataError: no-source, unknown-word, not-yet, wrong-order, no-frames, unknown-shape, what
+    Raises DataError: no-source, unknown-word, wrong-order, no-frames, unknown-shape, what
     is wrong with arguments, and what a source says of its files.
     """
     if not pipeline.steps:
@@ -63,7 +69,7 @@ def chain_of(pipeline: Pipeline, root: Path | None, clock: float | None) -> Chai
     return Chain(source, tuple(links[:cut]), tuple(links[cut:]), form)
 
 
-def _bind(given: Given, form: Form, augmented: bool) -> Bound | Drawn | None:
+def _bind(given: Given, form: Form, augmented: bool) -> Bound | Grouped | Drawn | None:
     word = given.step.word
     match given.word.kind:
         case "source":
@@ -80,9 +86,12 @@ def _bind(given: Given, form: Form, augmented: bool) -> Bound | Drawn | None:
     if form.sensor is not None:
         hint = "`frames(window = 10 ms)` turns events into frames"
         raise given.error("wrong-order", f"`{word}` takes frames, these are events", hint)
-    return (
-        FRAME_STEPS[word](given, form) if word in FRAME_STEPS else AUGMENTATIONS[word](given, form)
-    )
+    if word in AUGMENTATIONS:
+        return AUGMENTATIONS[word](given, form)
+    bound = FRAME_STEPS[word](given, form)
+    if isinstance(bound, Grouped) and augmented:
+        raise given.error("wrong-order", f"`{word}` goes before the augmentations")
+    return bound
 
 
 def _check_end(given: Given, form: Form) -> None:

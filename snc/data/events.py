@@ -86,6 +86,21 @@ def _frames_to_the_end(window: float, keep: bool) -> Callable[[Sample], Iterator
     return run
 
 
+def bind_on_sensor(given: Given, form: Form) -> Bound:
+    """`on_sensor(size)`: recordings keep their coordinates, counted from the top left of a sensor
+    of [height, width] places."""
+    height, width = given.size("size")
+    assert form.sensor is not None
+    if form.sensor.height is None:
+        raise given.error("no-space", "`on_sensor` takes recordings with rows")
+    sensor = replace(form.sensor, height=height, width=width)
+
+    def run(sample: Sample) -> Iterator[Sample]:
+        yield replace(sample, content=replace(events_of(sample), sensor=sensor))
+
+    return Bound(run, replace(form, sensor=sensor, shape=sensor.shape))
+
+
 def bind_time_bins(given: Given, form: Form) -> Bound:
     """`time_bins(n)`: windows of (last - first) div n microseconds, as ToFrame(n_time_bins)."""
     n = given.whole("n")
@@ -202,6 +217,7 @@ def _within(values: Numbers, size: int, name: str, place: str) -> NDArray[np.int
 EVENT_STEPS = {
     "slices": bind_slices,
     "frames": bind_frames,
+    "on_sensor": bind_on_sensor,
     "time_bins": bind_time_bins,
     "frames_by_count": bind_frames_by_count,
 }

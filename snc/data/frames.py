@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snc.data.encode import ENCODERS
 from snc.data.given import Given
-from snc.data.resize import axis_weights, resized
-from snc.data.samples import Bound, Form, Frames, Numbers, Sample
+from snc.data.resize import axis_weights, resized, resized_premultiplied
+from snc.data.samples import Bound, Form, Frames, Grouped, Move, Numbers, Plane, Sample
+from snc.data.sound import SOUND_STEPS
 
 Change = Callable[[Numbers], Numbers]
 
@@ -33,6 +35,14 @@ def each_frame(change: Change, form: Form) -> Bound:
     return Bound(run, form)
 
 
+def moved(sample: Sample, move: Move, planes: Sequence[Plane]) -> Sample:
+    """A sample whose frames and planes have changed their places alike."""
+    frames = frames_of(sample)
+    changed = {p.name: move(sample.fields[p.name], p.kind) for p in planes}
+    content = replace(frames, values=move(frames.values, "image"))
+    return replace(sample, content=content, fields={**sample.fields, **changed})
+
+
 def bind_flatten(given: Given, form: Form) -> Bound:
     """`flatten`: features row-major in one axis."""
     shape = (None if None in form.shape else math.prod(n or 0 for n in form.shape),)
@@ -48,14 +58,14 @@ def bind_first(given: Given, form: Form) -> Bound:
     def run(sample: Sample) -> Iterator[Sample]:
         frames = frames_of(sample)
         cut = Frames(frames.values[:n], min(frames.held, n))
-        yield with_steps(sample, cut, n)
+        yield with_steps(sample, cut, n, {p.name for p in form.planes})
 
     return Bound(run, form, lambda steps: min(steps, n))
 
 
-def with_steps(sample: Sample, frames: Frames, n: int) -> Sample:
+def with_steps(sample: Sample, frames: Frames, n: int, planes: set[str]) -> Sample:
     """The sample with other frames, and only the first n steps of what is per step."""
-    fields = {k: v[:n] if v.ndim else v for k, v in sample.fields.items()}
+    fields = {k: v[:n] if v.ndim and k not in planes else v for k, v in sample.fields.items()}
     label = sample.label
     return replace(
         sample,
@@ -116,22 +126,42 @@ def bind_normalise(given: Given, form: Form) -> Bound:
 
 
 def bind_resize(given: Given, form: Form) -> Bound:
-    """`resize(size, antialias, align_corners)`: bilinear, in float32; see `resize.axis_weights`."""
+    """`resize(size, antialias, align_corners, premultiplied)`: bilinear, see `resize`."""
     height, width = given.size("size")
     antialias, corners = given.flag("antialias"), given.flag("align_corners")
-    if given.flag("premultiplied"):
-        message = "`resize(premultiplied = true)` is not done yet"
-        raise given.error("not-yet", message, "`premultiplied = false` resizes every channel alike")
     if antialias and corners:
         raise given.error("wrong-argument", "`antialias` and `align_corners` exclude each other")
     need_image_axes(given, form)
+    if form.planes:
+        message = f"`resize` would leave `{form.planes[0].name}` at its old size"
+        raise given.error("wrong-order", message, "`centre_crop` and augmentations take all along")
+    after = replace(form, shape=(*form.shape[:-2], height, width))
+    if given.flag("premultiplied"):
+        return _premultiplied(given, form, after)
 
     def change(values: Numbers) -> Numbers:
         rows = axis_weights(values.shape[-2], height, antialias, corners)
         columns = axis_weights(values.shape[-1], width, antialias, corners)
         return resized(values, rows, columns)
 
-    return each_frame(change, replace(form, shape=(*form.shape[:-2], height, width)))
+    return each_frame(change, after)
+
+
+def _premultiplied(given: Given, form: Form, after: Form) -> Bound:
+    if len(form.shape) != 3 or form.shape[0] != 2 or not given.flag("antialias"):
+        message = "`premultiplied` takes frames of two channels, and `antialias = true`"
+        raise given.error("wrong-argument", message)
+    height, width = given.size("size")
+
+    def run(sample: Sample) -> Iterator[Sample]:
+        frames = frames_of(sample)
+        if frames.values.dtype != np.uint8:
+            hint = "`wrap_uint8` goes before it"
+            raise given.error("wrong-dtype", "`premultiplied` resizes bytes", hint)
+        values = resized_premultiplied(frames.values, height, width)
+        yield replace(sample, content=replace(frames, values=values))
+
+    return Bound(run, after, versions=(f"pillow {version('pillow')}",))
 
 
 def need_image_axes(given: Given, form: Form) -> None:
@@ -147,9 +177,11 @@ def bind_centre_crop(given: Given, form: Form) -> Bound:
     need_image_axes(given, form)
     size = given.size("size")
     check_crop(given, form, size, 0)
-    return each_frame(
-        lambda v: centre_cropped(v, size), replace(form, shape=(*form.shape[:-2], *size))
-    )
+
+    def run(sample: Sample) -> Iterator[Sample]:
+        yield moved(sample, lambda v, kind: centre_cropped(v, size), form.planes)
+
+    return Bound(run, replace(form, shape=(*form.shape[:-2], *size)))
 
 
 def check_crop(given: Given, form: Form, size: tuple[int, int], padding: int) -> None:
@@ -179,11 +211,16 @@ def bind_channels_first(given: Given, form: Form) -> Bound:
 
 
 def bind_wrap_uint8(given: Given, form: Form) -> Bound:
-    """`wrap_uint8`: whole numbers modulo 256; what a loader does that casts counts to bytes."""
-    return each_frame(lambda v: v.astype(np.int64).astype(np.uint8), form)
+    """`wrap_uint8(times)`: times a number, cut to whole numbers modulo 256.
+
+    With `times = 255`: what becomes of counts in a library that takes them for intensities from 0
+    to 1 and stores bytes: 0 stays 0, 1 becomes 255, 2 becomes 254.
+    """
+    times = given.number("times")
+    return each_frame(lambda v: np.trunc(v * times).astype(np.int64).astype(np.uint8), form)
 
 
-FRAME_STEPS: dict[str, Callable[[Given, Form], Bound]] = {
+FRAME_STEPS: dict[str, Callable[[Given, Form], Bound | Grouped]] = {
     "flatten": bind_flatten,
     "first": bind_first,
     "divide": bind_divide,
@@ -195,5 +232,6 @@ FRAME_STEPS: dict[str, Callable[[Given, Form], Bound]] = {
     "channels_first": bind_channels_first,
     "wrap_uint8": bind_wrap_uint8,
     **ENCODERS,
+    **SOUND_STEPS,
 }
 """Words on frames, and what makes a step of each."""

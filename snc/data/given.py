@@ -17,7 +17,7 @@ def place_of(step: Step) -> str:
 
 
 def known_word(step: Step) -> Word:
-    """The word of a step. Raises DataError unknown-word, not-yet or unknown-argument."""
+    """The word of a step. Raises DataError unknown-word or unknown-argument."""
     word = WORDS.get(step.word)
     if word is None:
         raise DataError(
@@ -25,13 +25,6 @@ def known_word(step: Step) -> Word:
             f"there is no data word `{step.word}`",
             place_of(step),
             did_you_mean(step.word, WORDS),
-        )
-    if not word.done:
-        raise DataError(
-            "not-yet",
-            f"`{step.word}` is a word of the language that this version cannot run yet",
-            place_of(step),
-            "prepare the data elsewhere and read it with `hdf5(...)` or `npz(...)`",
         )
     for name, _ in step.arguments:
         if word.argument(name) is None and not (name == "rest" and word.variadic):

@@ -29,8 +29,8 @@ class Packed:
     shape: features of a frame. first: [N + 1] first frame of each sample. steps: [N] steps of each
     (held images have one frame and more steps). arrays: `dense`, or `ends`, `place` and perhaps
     `value`. labels: [N] or [frames] or None.
-    origins: [N] number of the recording in its source. fields: name -> [N] or [frames]. per_step:
-    names of the fields (`label` too) with a value per step.
+    origins: [N] number of the recording in its source. fields: name -> [N], [N, ...] of a plane, or
+    [frames]. per_step: names of the fields (`label` too) with a value per step.
     """
 
     shape: tuple[int, ...]
@@ -87,8 +87,9 @@ class Packed:
 
 @dataclass
 class Packer:
-    """Collects samples, then packs them."""
+    """Collects samples, then packs them. `planes` are the fields with one array for each sample."""
 
+    planes: frozenset[str] = frozenset()
     pieces: list[Piece] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     labels: list[Label | None] = field(default_factory=list)
@@ -112,17 +113,21 @@ class Packer:
         self.steps.append(frames.steps)
         self.labels.append(sample.label)
         self.origins.append(sample.origin)
-        self.fields.append(sample.fields)
+        self.fields.append(
+            {k: smallest(v) if k in self.planes else v for k, v in sample.fields.items()}
+        )
 
     def pack(self) -> Packed:
         """What was collected, in the smaller of the two forms."""
         frames = [piece.frames for piece in self.pieces]
         first = np.concatenate([[0], np.cumsum(frames, dtype=np.int64)])
-        per_step = {k for k, v in self.fields[0].items() if v.ndim}
+        per_step = {k for k, v in self.fields[0].items() if v.ndim and k not in self.planes}
         if any(isinstance(v, np.ndarray) for v in self.labels):
             per_step.add("label")
         fields = {
-            name: np.concatenate([np.atleast_1d(f[name]) for f in self.fields])
+            name: (np.stack if name in self.planes else np.concatenate)(
+                [np.atleast_1d(f[name]) for f in self.fields]
+            )
             for name in self.fields[0]
         }
         return Packed(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from snc.data.cache import cache_path, fingerprint, load, save
@@ -13,12 +14,13 @@ from snc.data.chain import Chain, Link, chain_of
 from snc.data.files import hash_files
 from snc.data.packed import Packed, Packer
 from snc.data.prepared import Prepared
-from snc.data.samples import Bound, Item, Sample
+from snc.data.samples import Bound, Grouped, Item, Sample
 from snc.data.select import SELECTIONS
 from snc.diagnostics import DataError
 from snc.model.plan import Pipeline
 
 Progress = Callable[[str], None]
+OnceStep = Bound | Grouped
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,13 @@ class Description:
     """What is known of a data set without reading its samples.
 
     shape: features of one step. dt: seconds per step if the pipeline says so. fields: names of what
-    the data gives, `input` first.
+    the data gives, `input` first. shapes: features of the fields that have any, `input` too.
     """
 
     shape: tuple[int, ...]
     dt: float | None
     fields: tuple[str, ...]
+    shapes: dict[str, tuple[int, ...]]
 
 
 def describe(pipeline: Pipeline, root: Path | None, *, dt: float | None = None) -> Description:
@@ -42,7 +45,8 @@ def describe(pipeline: Pipeline, root: Path | None, *, dt: float | None = None) 
     pipeline or the files looked into.
     """
     form = chain_of(pipeline, root, dt or 1e-3).form
-    return Description(tuple(int(n or 0) for n in form.shape), form.dt, form.fields)
+    shapes = {name: tuple(int(n or 0) for n in shape) for name, shape in form.shapes.items()}
+    return Description(shapes["input"], form.dt, form.fields, shapes)
 
 
 def prepare(
@@ -64,7 +68,7 @@ def prepare(
     chain = chain_of(pipeline, root, dt)
     files = chain.source.files()
     mark = fingerprint(pipeline, hash_files(files.paths, files.base, say), dt)
-    path = cache_path(mark, chain.source.versions)
+    path = cache_path(mark, chain.versions)
     packed = load(path)
     if packed is None:
         packed = run(chain, say)
@@ -81,19 +85,20 @@ def _silent(text: str) -> None:
 
 def run(chain: Chain, say: Progress) -> Packed:
     """Read all samples and do to them what is done once. Raises DataError."""
-    items, pending = chain.source.items(), list[Bound]()
+    items, pending = chain.source.items(), list[OnceStep]()
     for link in chain.once:
-        if isinstance(link.bound, Bound):
+        if isinstance(link.bound, Bound | Grouped):
             pending.append(link.bound)
             continue
         # A selection looks at labels and order only, so it may go before what is done to each
-        # sample; but not before recordings are cut into several samples.
-        if any(x.given.step.word == "slices" for x in chain.once[: chain.once.index(link)]):
+        # sample; but not before recordings are cut into several samples, or looked at together.
+        before = chain.once[: chain.once.index(link)]
+        if any(x.given.step.word == "slices" or isinstance(x.bound, Grouped) for x in before):
             items, pending = _read_now(items, pending, say), []
         items = _selected(link, items)
     if not items:
         raise DataError("no-samples", "the data set is empty")
-    packer = Packer()
+    packer = Packer(frozenset(p.name for p in chain.form.planes))
     for sample in _samples(items, pending, say):
         packer.add(sample)
     return packer.pack()
@@ -106,31 +111,47 @@ def _selected(link: Link, items: Sequence[Item]) -> list[Item]:
     return kept
 
 
-def _read_now(items: Sequence[Item], steps: Sequence[Bound], say: Progress) -> list[Item]:
+def _read_now(items: Sequence[Item], steps: Sequence[OnceStep], say: Progress) -> list[Item]:
     """Samples that are read and done with `steps`, as items again."""
-    samples = _samples(items, steps, say)
-    return [
-        Item(s.origin, s.place, partial(getattr, s, "label"), partial(_same, s)) for s in samples
-    ]
+    known = {item.origin: item for item in items}
+
+    def again(s: Sample) -> Item:
+        label, load = partial(getattr, s, "label"), partial(_same, s)
+        return Item(s.origin, s.place, label, load, known[s.origin].traits)
+
+    return [again(s) for s in _samples(items, steps, say)]
 
 
 def _same(sample: Sample) -> Sample:
     return sample
 
 
-def _samples(items: Sequence[Item], steps: Sequence[Bound], say: Progress) -> Iterator[Sample]:
+def _samples(items: Sequence[Item], steps: Sequence[OnceStep], say: Progress) -> Iterator[Sample]:
+    return through(steps, _loaded(items, say))
+
+
+def _loaded(items: Sequence[Item], say: Progress) -> Iterator[Sample]:
     said = time.monotonic()
     for number, item in enumerate(items):
         if time.monotonic() - said > 0.5:
             said = time.monotonic()
             say(f"preparing {number:,} of {len(items):,} samples")
-        yield from through(steps, item.load())
+        yield item.load()
 
 
-def through(steps: Sequence[Bound], sample: Sample) -> Iterator[Sample]:
-    """What comes out if a sample goes through the steps."""
-    if not steps:
-        yield sample
-        return
-    for changed in steps[0].run(sample):
-        yield from through(steps[1:], changed)
+def through(steps: Sequence[OnceStep], samples: Iterable[Sample]) -> Iterator[Sample]:
+    """What comes out if samples go through the steps, one by one where that is possible."""
+    flow = iter(samples)
+    for step in steps:
+        flow = _grouped(step, flow) if isinstance(step, Grouped) else _each(step, flow)
+    return flow
+
+
+def _each(step: Bound, samples: Iterator[Sample]) -> Iterator[Sample]:
+    for sample in samples:
+        yield from step.run(sample)
+
+
+def _grouped(step: Grouped, samples: Iterator[Sample]) -> Iterator[Sample]:
+    while group := list(islice(samples, step.size)):
+        yield from step.run(group)

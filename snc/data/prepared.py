@@ -9,8 +9,9 @@ from functools import partial
 import numpy as np
 
 from snc.data.chain import Link
+from snc.data.frames import moved
 from snc.data.packed import Floats, Integers, Packed
-from snc.data.samples import Bound, Drawn, Form, Frames, Numbers, Sample
+from snc.data.samples import Bound, Drawn, Form, Frames, Numbers, Plane, Sample
 from snc.diagnostics import DataError
 from snc.module import Array
 from snc.random import Words, words
@@ -79,36 +80,45 @@ class Prepared:
         """Some samples as fields, labels and lengths.
 
         fields, in float32: `input` [T, B, ...features], zero after a sample's end, T the longest of
-        the batch; others [T, B, ...] or [B]. labels: [B], or [T, B], or None. lengths: [B]. With
+        the batch; others [T, B, ...], [B, ...] or [B]. labels: [B], or [T, B], or None. lengths: [B]. With
         `training`, augmentations draw from (seed, epoch, sample index).
         """
         chosen = np.asarray(indices, np.int64)
+        spread: dict[str, Numbers] = {}
         if self.anew:
             parts = [self._augmented(int(k), epoch, seed, training) for k in chosen]
-            lengths = np.array([p.steps for p in parts], np.int64)
-            values = self._padded(parts, lengths)
+            lengths = np.array([_frames(p).steps for p in parts], np.int64)
+            values = self._padded([_frames(p) for p in parts], lengths)
+            if parts:
+                spread = {p.name: np.stack([s.fields[p.name] for s in parts]) for p in self.planes}
         else:
             lengths, values = self.packed.steps[chosen], self.packed.batch(chosen)
         fields: dict[str, Array] = {"input": values}
         for name, data in self.packed.fields.items():
-            fields[name] = self._field(name, data, chosen, lengths).astype(np.float32)
+            found = spread[name] if name in spread else self._field(name, data, chosen, lengths)
+            fields[name] = found.astype(np.float32)
         labels = self.labels
         if labels is not None:
             labels = self._field("label", labels, chosen, lengths).astype(np.int64)
         return fields, labels, lengths
 
-    def _augmented(self, index: int, epoch: int, seed: int, training: bool) -> Frames:
-        frames = self.packed.sample(index)
+    @property
+    def planes(self) -> tuple[Plane, ...]:
+        """The fields that are spread over a frame."""
+        return self.form.planes
+
+    def _augmented(self, index: int, epoch: int, seed: int, training: bool) -> Sample:
+        """A sample's frames and planes after the steps that are done anew."""
+        planes = {p.name: self.packed.fields[p.name][index] for p in self.planes}
+        origin, frames = int(self.packed.origins[index]), self.packed.sample(index)
+        sample = Sample(frames, None, f"sample {index}", origin, planes)
         for link in self.anew:
             if isinstance(link.bound, Drawn):
                 draw = partial(_words_of, seed, link.name, index, epoch)
-                frames = link.bound.run(frames, draw if training else None)
-            elif link.bound is not None:
-                sample = Sample(frames, None, f"sample {index}", int(self.packed.origins[index]))
-                content = next(iter(link.bound.run(sample))).content
-                assert isinstance(content, Frames)
-                frames = content
-        return frames
+                sample = moved(sample, link.bound.run(draw if training else None), self.planes)
+            elif isinstance(link.bound, Bound):
+                sample = next(iter(link.bound.run(sample)))
+        return sample
 
     def _padded(self, parts: Sequence[Frames], lengths: Integers) -> Floats:
         total = int(lengths.max(initial=0))
@@ -127,6 +137,11 @@ class Prepared:
             start = int(self.packed.first[index])
             made[:steps, b] = data[start : start + int(steps)]
         return made
+
+
+def _frames(sample: Sample) -> Frames:
+    assert isinstance(sample.content, Frames)
+    return sample.content
 
 
 def _words_of(seed: int, name: str, index: int, epoch: int, n: int) -> Words:

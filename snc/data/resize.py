@@ -39,7 +39,49 @@ def axis_weights(before: int, after: int, antialias: bool, align_corners: bool) 
     return weights.astype(np.float32)
 
 
+def resized_premultiplied(values: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Bytes [T, 2, h, w] to [T, 2, height, width] as Pillow resizes an image of grey and alpha.
+
+    It multiplies channel 0 by channel 1 / 255, resizes both with antialiasing, and divides again,
+    rounding to bytes each time: channel 0 is weighted by channel 1, and is 0 where that is empty.
+    """
+    # Late, as every library that only some data needs.
+    from PIL import Image
+
+    made = np.empty((len(values), 2, height, width), np.uint8)
+    for frame, into in zip(values, made, strict=True):
+        image = Image.fromarray(np.ascontiguousarray(np.moveaxis(frame, 0, -1)))
+        changed = image.resize((width, height), Image.Resampling.BILINEAR)
+        into[:] = np.moveaxis(np.asarray(changed), -1, 0)
+    return made
+
+
 def resized(values: Numbers, rows: Weights, columns: Weights) -> NDArray[np.float32]:
     """[..., height, width] in float32, width first (the order of PIL and torch)."""
     narrow = values.astype(np.float32) @ columns.T
     return np.asarray(np.swapaxes(np.swapaxes(narrow, -1, -2) @ rows.T, -1, -2))
+
+
+def sampled(
+    values: Numbers, y: NDArray[np.float64], x: NDArray[np.float64], nearest: bool
+) -> Numbers:
+    """[..., height, width] read at real places y, x [h, w]; 0 outside. Bilinear, in float32.
+
+    nearest: by the nearest place instead, in the type of the values.
+    """
+    if nearest:
+        return _taken(values, np.rint(y).astype(np.int64), np.rint(x).astype(np.int64))
+    top, left = np.floor(y).astype(np.int64), np.floor(x).astype(np.int64)
+    down, right = (y - top).astype(np.float32), (x - left).astype(np.float32)
+    made = np.zeros((*values.shape[:-2], *y.shape), np.float32)
+    for dy, dx in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        weight = (down if dy else 1 - down) * (right if dx else 1 - right)
+        made += weight * _taken(values, top + dy, left + dx).astype(np.float32)
+    return made
+
+
+def _taken(values: Numbers, row: NDArray[np.int64], column: NDArray[np.int64]) -> Numbers:
+    height, width = values.shape[-2:]
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    found = values[..., np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+    return np.where(inside, found, np.zeros((), values.dtype))

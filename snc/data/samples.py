@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,8 +71,8 @@ class Sample:
     """One sample on its way.
 
     label: a class number, one per step [T], or None. fields: what else the source has, each one
-    number, or [T, ...] with a value per step. place: the file, for messages. origin: the number of
-    the recording in its source, which random encoders depend on.
+    number, or [T, ...] with a value per step, or a plane (see there). place: the file, for
+    messages. origin: the number of the recording in its source, which random encoders depend on.
     """
 
     content: Events | Frames
@@ -84,12 +84,32 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A sample that is not read yet; its label may be known without reading the rest."""
+    """A sample that is not read yet; its label may be known without reading the rest.
+
+    traits: what else is known of it and can be selected by, such as its `speaker` and its `part`.
+    """
 
     origin: int
     path: str
     label: Callable[[], Label | None]
     load: Callable[[], Sample]
+    traits: Mapping[str, str] = field(default_factory=dict)
+
+
+PlaneKind = Literal["image", "vector", "mask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A field with one value for each place of a frame, the same at all steps of a sample.
+
+    [channels, height, width], or [height, width] if `channels` is 0; height and width are those of
+    the frames. A vector has the channels x (to the right) and y (down), in places.
+    """
+
+    name: str
+    kind: PlaneKind
+    channels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +119,7 @@ class Form:
     sensor: set as long as they are recordings. shape: features of a frame (or of the frames to
     come). image: they are single frames without a time. dt: seconds per step, if the pipeline says
     so. clock: the step length of the experiment in seconds, if known. fields: names, `input` first.
+    planes: the fields that are spread over a frame; steps that move places move them too.
     """
 
     sensor: Sensor | None
@@ -107,6 +128,14 @@ class Form:
     image: bool = False
     dt: float | None = None
     clock: float | None = None
+    planes: tuple[Plane, ...] = ()
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """Features of the input and of every plane."""
+        places = self.shape[-2:]
+        spread = {p.name: (p.channels, *places) if p.channels else places for p in self.planes}
+        return {"input": self.shape, **spread}
 
     @property
     def step_length(self) -> float | None:
@@ -122,17 +151,35 @@ Draw = Callable[[int], NDArray[np.uint32]]
 class Bound:
     """A step that knows its arguments: what it does to a sample, what comes out, how long that is.
 
-    `steps` maps the number of steps before to that after; only for words on frames.
+    `steps` maps the number of steps before to that after; only for words on frames. versions: the
+    libraries it needs, with their versions.
     """
 
     run: Callable[[Sample], Iterable[Sample]]
     form: Form
     steps: Callable[[int], int] = lambda steps: steps
+    versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """A step that looks at `size` samples at a time, in their order; the last may be fewer."""
+
+    run: Callable[[Sequence[Sample]], list[Sample]]
+    form: Form
+    size: int
+
+
+Move = Callable[[Numbers, PlaneKind], Numbers]
+"""Changes the places of values [..., height, width]; frames are images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """An augmentation that knows its arguments. Without words (no training) it is at rest."""
+    """An augmentation that knows its arguments; `run` gives what is drawn for a sample.
 
-    run: Callable[[Frames, Draw | None], Frames]
+    Without words (no training) it is at rest.
+    """
+
+    run: Callable[[Draw | None], Move]
     form: Form

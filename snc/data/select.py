@@ -10,7 +10,7 @@ import numpy as np
 from snc.data.given import Given
 from snc.data.samples import Item
 from snc.model.plan import Share
-from snc.random import permutation
+from snc.random import permutation, words
 
 Select = Callable[[Given, Sequence[Item]], list[Item]]
 
@@ -29,14 +29,8 @@ def per_class(given: Given, items: Sequence[Item]) -> list[Item]:
     """
     first, amount = one_of(given)
     short = None if given.get("short") is None else given.choice("short")
-    classes: dict[int, list[int]] = {}
-    for position, item in enumerate(items):
-        label = item.label()
-        if not isinstance(label, int):
-            raise given.error("no-class", "`per_class` needs one class per sample")
-        classes.setdefault(label, []).append(position)
     kept: list[int] = []
-    for label, members in classes.items():
+    for label, members in members_of(given, items).items():
         if isinstance(amount, int) and len(members) < amount:
             if short == "drop":
                 continue
@@ -65,6 +59,51 @@ def shuffle(given: Given, items: Sequence[Item]) -> list[Item]:
     return [items[k] for k in permutation(given.whole("seed", 0), 0, len(items), "data/shuffle")]
 
 
+def official(given: Given, items: Sequence[Item]) -> list[Item]:
+    """`official(part)`: the samples that the published lists put into a part."""
+    return [i for i in items if _trait(given, i, "part") == given.choice("part")]
+
+
+def only(given: Given, items: Sequence[Item]) -> list[Item]:
+    """`only(speaker)`: the samples of one speaker."""
+    return [i for i in items if _trait(given, i, "speaker") == given.text("speaker")]
+
+
+def without(given: Given, items: Sequence[Item]) -> list[Item]:
+    """`without(speaker)`: the samples of all others."""
+    return [i for i in items if _trait(given, i, "speaker") != given.text("speaker")]
+
+
+def _trait(given: Given, item: Item, name: str) -> str:
+    if name not in item.traits:
+        message = f"`{given.step.word}` needs the {name} of every sample, which is not known here"
+        raise given.error("no-such-trait", message, "`speech_commands` knows speakers and parts")
+    return item.traits[name]
+
+
+def balance(given: Given, items: Sequence[Item]) -> list[Item]:
+    """`balance(seed)`: as many draws as there are samples, with replacement; first a class, then
+    one of its samples, each equally likely."""
+    classes = list(members_of(given, items).values())
+    drawn = words(given.whole("seed", 0), "balance", 2, np.arange(len(items))).astype(np.uint64)
+    kept = []
+    for first, second in drawn.tolist():
+        members = classes[first * len(classes) >> 32]
+        kept.append(items[members[second * len(members) >> 32]])
+    return kept
+
+
+def members_of(given: Given, items: Sequence[Item]) -> dict[int, list[int]]:
+    """Where the samples of every class stand, in the order of the class numbers."""
+    classes: dict[int, list[int]] = {}
+    for position, item in enumerate(items):
+        label = item.label()
+        if not isinstance(label, int):
+            raise given.error("no-class", f"`{given.step.word}` needs one class per sample")
+        classes.setdefault(label, []).append(position)
+    return dict(sorted(classes.items()))
+
+
 def one_of(given: Given) -> tuple[bool, Share | int]:
     """Whether `first` is given, and how much; exactly one of `first` and `final` must be."""
     first, final = given.share("first"), given.share("final")
@@ -90,5 +129,9 @@ SELECTIONS: dict[str, Select] = {
     "per_class": per_class,
     "random_part": random_part,
     "shuffle": shuffle,
+    "official": official,
+    "only": only,
+    "without": without,
+    "balance": balance,
 }
 """Words that select, and what each does."""

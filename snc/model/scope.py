@@ -61,8 +61,9 @@ def scope_of(declared: Declared) -> Scope:
     networks = list(_called(whole, "network"))
     for network in networks:
         names |= own_names(network)
-    unknown = not networks or any(_unknown_fields(d) for d in _called(whole, "data"))
-    return Scope(declared, frozenset(names), unknown, whole)
+    for data in _called(whole, "data"):
+        names |= _fields_of(data)
+    return Scope(declared, frozenset(names), not networks, whole)
 
 
 def defined(body: tuple[ast.Statement, ...]) -> Iterator[ast.Ident]:
@@ -92,14 +93,11 @@ def _callee(scoped: Scoped | None, space: str) -> Declared | None:
     return scoped.file.find(space, called.text) if isinstance(called, ast.Name) else None
 
 
-def _unknown_fields(dataset: Declared) -> bool:
-    """Whether a source feeds fields of its own, which are documented where it is done."""
+def _fields_of(dataset: Declared) -> set[str]:
+    """What the sources of a data set give besides the fields that all may have."""
     words = data_words()
-    return any(
-        word.kind == "source" and not word.done
-        for reading in readings(dataset.body)
-        if (word := words.get(reading.name.text)) is not None
-    )
+    read = [words.get(reading.name.text) for reading in readings(dataset.body)]
+    return {name for word in read if word is not None for name in word.fields}
 
 
 def is_option(reading: Reading) -> bool:
@@ -158,8 +156,8 @@ class DataWord:
     """What a check needs to know of a data word."""
 
     kind: str
-    done: bool
     variadic: bool
+    fields: tuple[str, ...]
     arguments: tuple[tuple[str, bool], ...]
     options: dict[str, tuple[str, ...]]
 
@@ -175,5 +173,5 @@ def data_words() -> dict[str, DataWord]:
     for word in WORDS.values():
         arguments = tuple((a.name, a.needed) for a in word.arguments)
         options = {a.name: a.options for a in word.arguments}
-        made[word.name] = DataWord(word.kind, word.done, word.variadic, arguments, options)
+        made[word.name] = DataWord(word.kind, word.variadic, word.fields, arguments, options)
     return made

@@ -1,61 +1,17 @@
-"""The words of data pipelines: their arguments, defaults and kinds; what is not done yet says so.
+"""The words of data pipelines: their arguments, defaults and kinds.
 
 source     opens files and gives recordings (events) or frames
 events     a step on recordings
 frames     a step on frames [T, ...features], or on an image, which is one frame
-selection  leaves samples out or puts them into another order
+selection  leaves samples out, repeats them or puts them into another order
 drawn      an augmentation: drawn anew for every sample and epoch, in training only
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from snc.model.word import Argument, Word, may, need
 
-from snc.model.plan import DataArgument
-
-Kind = Literal["source", "events", "frames", "selection", "drawn"]
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """An argument of a word; `options` are the bare words it takes, if it takes any."""
-
-    name: str
-    needed: bool = True
-    default: DataArgument = None
-    options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word of the data language. A step's first argument (`x`, what comes before) is not listed.
-
-    `done` is False for a word of the language that this version cannot run. A `variadic` word takes
-    further positional arguments, which arrive as the tuple `rest`.
-    """
-
-    name: str
-    kind: Kind
-    summary: str
-    arguments: tuple[Argument, ...] = ()
-    done: bool = True
-    variadic: bool = False
-
-    def argument(self, name: str) -> Argument | None:
-        """The argument called `name`, or None."""
-        return next((a for a in self.arguments if a.name == name), None)
-
-
-def need(name: str, *options: str) -> Argument:
-    """An argument that must be given."""
-    return Argument(name, True, None, options)
-
-
-def may(name: str, default: DataArgument = None, *options: str) -> Argument:
-    """An argument that may be left out."""
-    return Argument(name, False, default, options)
-
+__all__ = ["WORDS", "Argument", "Word"]
 
 PART = ("train", "test", "valid")
 INCOMPLETE = may("incomplete", "keep", "keep", "drop")
@@ -108,6 +64,26 @@ _SOURCES = (
         (need("name"), need("part", "train", "test")),
     ),
     Word("sklearn", "source", "a data set that scikit-learn ships, e.g. `digits`", (need("name"),)),
+    Word(
+        "cifar_batches",
+        "source",
+        "images of 10 or 100 classes in batches as Python wrote them",
+        (need("classes"), need("part", "train", "test")),
+    ),
+    Word(
+        "speech_commands",
+        "source",
+        "spoken words, one second of sound each, in a folder for each word",
+        (may("version", 2), may("unknown", False), may("folder")),
+    ),
+    Word(
+        "mvsec_files",
+        "source",
+        "events between the grey images of a moving camera, and the optical flow",
+        (may("start", 0), may("stop")),
+        variadic=True,
+        fields=("grey_first", "grey_second", "flow", "valid"),
+    ),
 )
 
 _EVENTS = (
@@ -122,6 +98,12 @@ _EVENTS = (
         "events",
         "counts events in windows of equal length",
         (need("window"), may("duration"), INCOMPLETE),
+    ),
+    Word(
+        "on_sensor",
+        "events",
+        "places recordings of different sizes on one sensor, at its top left",
+        (need("size"),),
     ),
     Word("time_bins", "events", "counts events in n windows of equal length", (need("n"),)),
     Word(
@@ -159,7 +141,40 @@ _FRAMES = (
     Word(
         "channels_first", "frames", "turns [height, width, channel] into [channel, height, width]"
     ),
-    Word("wrap_uint8", "frames", "counts modulo 256, as a loader does that stores them as bytes"),
+    Word(
+        "wrap_uint8",
+        "frames",
+        "values modulo 256, as a loader gives that stores them as bytes",
+        (may("times", 1),),
+    ),
+    Word("centre_pad", "frames", "brings sounds to one length, zeros on both sides", (need("n"),)),
+    Word("divide_by_peak", "frames", "divides by the largest magnitude of the sample"),
+    Word(
+        "mel",
+        "frames",
+        "the power of a sound in n bands of the mel scale, a frame every `hop`",
+        (
+            need("n"),
+            need("window"),
+            need("hop"),
+            need("low"),
+            need("high"),
+            may("power", 2),
+        ),
+    ),
+    Word("log1p_of_share", "frames", "log(1 + x / the largest value of the sample)"),
+    Word(
+        "deltas",
+        "frames",
+        "adds the slopes over time up to this order as further features",
+        (need("orders"),),
+    ),
+    Word(
+        "divide_by_deviation",
+        "frames",
+        "divides every feature by its deviation over the time, or over a batch and the time",
+        (need("over", "time", "batch"), may("batch")),
+    ),
     Word(
         "rate_events",
         "frames",
@@ -189,6 +204,15 @@ _SELECTIONS = (
         (*SHARE, may("seed", 0)),
     ),
     Word("shuffle", "selection", "puts the samples into a random order", (may("seed", 0),)),
+    Word("official", "selection", "keeps a part of the published split", (need("part", *PART),)),
+    Word("only", "selection", "keeps one speaker", (need("speaker"),)),
+    Word("without", "selection", "leaves one speaker out", (need("speaker"),)),
+    Word(
+        "balance",
+        "selection",
+        "draws as many samples as there are, with replacement, every class equally often",
+        (may("seed", 0),),
+    ),
 )
 
 _DRAWN = (
@@ -204,47 +228,21 @@ _DRAWN = (
         "mirrors half of the samples",
         (may("direction", "horizontal", "horizontal", "vertical"),),
     ),
-)
-
-
-def _later(kind: Kind, name: str, *arguments: Argument, variadic: bool = False) -> Word:
-    return Word(name, kind, "not done yet", arguments, done=False, variadic=variadic)
-
-
-_LATER = (
-    _later("source", "cifar_batches", need("classes"), may("part", None, "train", "test")),
-    _later("source", "speech_commands", may("version"), may("unknown")),
-    _later("source", "mvsec_files", may("start"), may("stop"), variadic=True),
-    _later("selection", "official", need("part", *PART)),
-    _later("selection", "only", need("speaker")),
-    _later("selection", "without", need("speaker")),
-    _later("selection", "balance", may("seed", 0)),
-    _later("drawn", "random_rotation", need("degrees")),
-    _later("drawn", "random_resized_crop", need("size"), need("scale")),
-    _later("drawn", "cutout", need("p"), need("area"), need("aspect"), need("fill", "red", "zero")),
-    _later("frames", "centre_pad", need("n")),
-    _later("frames", "divide_by_peak"),
-    _later(
-        "frames",
-        "mel",
-        need("n"),
-        need("window"),
-        need("hop"),
-        need("low"),
-        need("high"),
-        may("power", 2),
+    Word("random_rotation", "drawn", "turns by a random angle", (need("degrees"),)),
+    Word(
+        "random_resized_crop",
+        "drawn",
+        "cuts out a random share of the area and resizes it",
+        (need("size"), need("scale"), may("ratio", (3 / 4, 4 / 3))),
     ),
-    _later("frames", "log1p_of_share"),
-    _later("frames", "deltas", need("orders")),
-    _later(
-        "frames",
-        "divide_by_deviation",
-        need("over", "time", "batch", "sample", "channel"),
-        may("batch"),
+    Word(
+        "cutout",
+        "drawn",
+        "covers a random rectangle with a chance of p",
+        (need("p"), need("area"), need("aspect"), may("fill", "zero", "red", "zero")),
     ),
 )
 
-WORDS: dict[str, Word] = {
-    w.name: w for w in (*_SOURCES, *_EVENTS, *_FRAMES, *_SELECTIONS, *_DRAWN, *_LATER)
-}
+
+WORDS: dict[str, Word] = {w.name: w for w in (*_SOURCES, *_EVENTS, *_FRAMES, *_SELECTIONS, *_DRAWN)}
 """All words by name."""

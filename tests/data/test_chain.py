@@ -51,14 +51,6 @@ def test_a_near_miss_is_suggested():
     assert caught.value.help == "did you mean `window`?"
 
 
-@pytest.mark.parametrize("word", sorted(w.name for w in WORDS.values() if not w.done))
-def test_a_word_that_is_not_done_says_so_and_where(word):
-    first = () if WORDS[word].kind == "source" else (EVENTS,)
-    with pytest.raises(DataError, match=f"`{word}`") as caught:
-        prepare(pipe(*first, step(word)), None)
-    assert (caught.value.code, caught.value.place) == ("not-yet", "toy.snc:2")
-
-
 def test_a_step_that_was_written_nowhere_has_no_place():
     with pytest.raises(DataError) as caught:
         describe(Pipeline((Step("nothing"),)), None)

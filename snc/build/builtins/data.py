@@ -13,25 +13,9 @@ from snc.source import Span
 
 
 def words_of(function: str, name: str | None) -> frozenset[str]:
-    """The option words some argument of a data word takes."""
-    return frozenset(
-        [
-            "train",
-            "test",
-            "keep",
-            "drop",
-            "final",
-            "all",
-            "horizontal",
-            "vertical",
-            "red",
-            "zero",
-            "time",
-            "batch",
-            "sample",
-            "channel",
-        ]
-    )
+    """The option words that an argument of a data word takes; without a name, those of all."""
+    arguments = WORDS[function].arguments
+    return frozenset(o for a in arguments if name in (None, a.name) for o in a.options)
 
 
 def call(

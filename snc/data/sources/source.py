@@ -53,6 +53,34 @@ def class_numbers(values: Numbers, place: str) -> np.ndarray[tuple[int, ...], np
     return values.astype(np.int64)
 
 
+def no_root(given: Given, what: str) -> DataError:
+    """Nothing says where data sets are."""
+    return given.error(
+        "no-data",
+        f"nothing says in which folder {what} is",
+        "say it with `--data-root DIR` or the environment variable SNC_DATA",
+    )
+
+
+def find_folder(given: Given, root: Path | None, pattern: str) -> Path:
+    """The folder of this name (`*` stands for anything) at the data root or one below.
+
+    Raises DataError `no-data`.
+    """
+    if root is None:
+        raise no_root(given, f"`{pattern}`")
+    for where in (pattern, f"*/{pattern}"):
+        found = sorted(p for p in root.glob(where) if p.is_dir())
+        if found:
+            return found[0]
+    raise given.error(
+        "no-data",
+        f"there is no folder `{pattern}` in `{root}`, nor one below",
+        "`snc data list` says what goes where and `snc data prepare` fetches it; another folder is "
+        "given with `--data-root DIR` or SNC_DATA",
+    )
+
+
 def missing_array(given: Given, name: str, place: str, names: Sequence[str]) -> DataError:
     """A file has no array of this name."""
     known = f"it has {listing([f'`{n}`' for n in names])}" if names else "it is empty"
