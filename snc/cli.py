@@ -13,11 +13,13 @@ from typing import Any
 
 import click
 
+from snc.cli_data import data
 from snc.console import (
-    JSON,
     STOPPED,
     WRONG,
     Commands,
+    json_option,
+    root_option,
     show_diagnostics,
     show_result,
     split_spec,
@@ -38,11 +40,6 @@ def _settings(
     return {path.strip(): value.strip() for path, _, value in pairs}
 
 
-def _note_json(ctx: click.Context, option: click.Parameter, given: bool) -> bool:
-    ctx.meta[JSON] = given
-    return given
-
-
 def _threads(ctx: click.Context, option: click.Parameter, given: int | None) -> None:
     """Set threads in the environment, which numerical libraries read when they are imported."""
     if given is not None:
@@ -50,9 +47,6 @@ def _threads(ctx: click.Context, option: click.Parameter, given: int | None) -> 
             os.environ[name] = str(given)
 
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, callback=_note_json, help="Print one JSON object."
-)
 set_option = click.option(
     "--set",
     "settings",
@@ -76,9 +70,6 @@ threads_option = click.option(
     is_eager=True,
     help="Number of threads; results do not depend on it.",
 )
-root_option = click.option(
-    "--data-root", type=click.Path(path_type=Path), envvar="SNC_DATA", help="Where data sets are."
-)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -88,6 +79,9 @@ def main() -> None:
 
     SPEC is a file; SPEC:EXPERIMENT names an experiment in it.
     """
+
+
+main.add_command(data)
 
 
 @main.command()

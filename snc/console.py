@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,26 @@ class Commands(click.Group):
             traceback.print_exc()
             click.echo("This is a bug in snc. Please report it with the spec.", err=True)
             ctx.exit(BUG)
+
+
+def _note_json(ctx: click.Context, option: click.Parameter, given: bool) -> bool:
+    ctx.meta[JSON] = given
+    return given
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, callback=_note_json, help="Print one JSON object."
+)
+root_option = click.option(
+    "--data-root", type=click.Path(path_type=Path), envvar="SNC_DATA", help="Where data sets are."
+)
+
+
+def silent_or_stderr(as_json: bool) -> Callable[[str], None]:
+    """Tells how far something is, on one line of a terminal; silent with `--json` or without one."""
+    if as_json or not sys.stderr.isatty():
+        return lambda text: None
+    return lambda text: click.echo(f"\r\x1b[K{text}", err=True, nl=False)
 
 
 def show_error(error: SncError, as_json: bool) -> None:

@@ -9,9 +9,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from snc.data.cache import cache_path, fingerprint, load, save
+from threadpoolctl import threadpool_limits
+
+from snc.data.cache import cache_path, fingerprint, load, pipeline_text, save
 from snc.data.chain import Chain, Link, chain_of
 from snc.data.files import hash_files
+from snc.data.manifest import Manifest, read_manifest, rows_of
 from snc.data.packed import Packed, Packer
 from snc.data.prepared import Prepared
 from snc.data.samples import Bound, Grouped, Item, Sample
@@ -67,13 +70,17 @@ def prepare(
     say = progress or _silent
     chain = chain_of(pipeline, root, dt)
     files = chain.source.files()
-    mark = fingerprint(pipeline, hash_files(files.paths, files.base, say), dt)
+    marks = hash_files(files.paths, files.base, say)
+    mark = fingerprint(pipeline, marks, dt)
     path = cache_path(mark, chain.versions)
-    packed = load(path)
-    if packed is None:
-        packed = run(chain, say)
+    packed, manifest = load(path), read_manifest(path.with_suffix(".json"))
+    if packed is None or manifest is None:
+        packed, items = run(chain, say)
+        rows = rows_of(packed, items)
+        manifest = Manifest(pipeline_text(pipeline), mark, len(items), rows, list(marks))
         save(path, packed)
-    prepared = Prepared(packed, chain.anew, chain.form, mark)
+        manifest.write(path.with_suffix(".json"))
+    prepared = Prepared(packed, chain.anew, chain.form, mark, manifest, path.with_suffix(".json"))
     if classes is not None:
         prepared.check_classes(classes)
     return prepared
@@ -83,9 +90,18 @@ def _silent(text: str) -> None:
     """Say nothing."""
 
 
-def run(chain: Chain, say: Progress) -> Packed:
-    """Read all samples and do to them what is done once. Raises DataError."""
-    items, pending = chain.source.items(), list[OnceStep]()
+def run(chain: Chain, say: Progress) -> tuple[Packed, list[Item]]:
+    """Read all samples and do to them what is done once; with what the source had. Raises DataError.
+
+    On one thread: products of small matrices are slower on several, and could round differently.
+    """
+    with threadpool_limits(1, user_api="blas"):
+        return _run(chain, say)
+
+
+def _run(chain: Chain, say: Progress) -> tuple[Packed, list[Item]]:
+    available = chain.source.items()
+    items, pending = available, list[OnceStep]()
     for link in chain.once:
         if isinstance(link.bound, Bound | Grouped):
             pending.append(link.bound)
@@ -101,7 +117,7 @@ def run(chain: Chain, say: Progress) -> Packed:
     packer = Packer(frozenset(p.name for p in chain.form.planes))
     for sample in _samples(items, pending, say):
         packer.add(sample)
-    return packer.pack()
+    return packer.pack(), available
 
 
 def _selected(link: Link, items: Sequence[Item]) -> list[Item]:

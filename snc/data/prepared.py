@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from snc.data.chain import Link
 from snc.data.frames import moved
+from snc.data.manifest import Manifest
 from snc.data.packed import Floats, Integers, Packed
 from snc.data.samples import Bound, Drawn, Form, Frames, Numbers, Plane, Sample
 from snc.diagnostics import DataError
@@ -22,12 +24,15 @@ class Prepared:
     """Samples with everything done that is done once.
 
     anew: the steps from the first augmentation on. fingerprint: hash of the pipeline and its files.
+    manifest: which recordings these are, and the file that says so.
     """
 
     packed: Packed
     anew: tuple[Link, ...]
     form: Form
     fingerprint: str
+    manifest: Manifest
+    manifest_path: Path
 
     def __len__(self) -> int:
         return len(self.packed)

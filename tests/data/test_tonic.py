@@ -174,7 +174,7 @@ def test_a_missing_folder_says_where_it_looked_and_how_to_get_it(tmp_path):
     assert str(tmp_path / "NMNIST") in str(error)
     assert "--data-root" in error.help
     assert "SNC_DATA" in error.help
-    assert "tonic.datasets" in error.help
+    assert "snc data prepare nmnist" in error.help
     assert error.place == "toy.snc:2"
     with pytest.raises(DataError, match="nothing says in which folder") as caught:
         prepare(words, None)

@@ -21,6 +21,7 @@ import numpy as np
 
 from snc.data.files import remembered
 from snc.data.given import Given
+from snc.data.known import known
 from snc.data.samples import Events, Form, Item, Label, Numbers, Sample, Sensor
 from snc.data.sources.source import Files, Source, class_numbers
 from snc.diagnostics import DataError, did_you_mean
@@ -116,8 +117,7 @@ def _open(given: Given, root: Path | None, options: dict[str, Any]) -> Any:
             f"nothing says in which folder `{name}` is",
             "say it with `--data-root DIR` or the environment variable SNC_DATA",
         )
-    once = f"from tonic.datasets import {name}; {name}('{root}')"
-    how = f'tonic fetches it once with `python -c "{once}"`'
+    how = _how(given, root)
 
     def exists(self: Any) -> bool:
         folder = Path(self.location_on_system)
@@ -142,6 +142,16 @@ def _open(given: Given, root: Path | None, options: dict[str, Any]) -> Any:
     if not count:
         raise given.error("no-samples", f"there are no recordings in `{root / name}`", how)
     return found
+
+
+def _how(given: Given, root: Path) -> str:
+    """How to fetch a data set."""
+    name = given.text("name")
+    entry = next((e for e in known().values() if e.is_read_by(given.step)), None)
+    if entry is not None:
+        return f"`snc data prepare {entry.name}` fetches it"
+    once = f"from tonic.datasets import {name}; {name}('{root}')"
+    return f'tonic fetches it once with `python -c "{once}"`'
 
 
 def _paths(data_set: Any) -> list[str] | None:
