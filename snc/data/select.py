@@ -93,6 +93,11 @@ def balance(given: Given, items: Sequence[Item]) -> list[Item]:
     return kept
 
 
+def whole_batches(given: Given, items: Sequence[Item]) -> list[Item]:
+    """`whole_batches(size)`: what a loader keeps that drops the last batch if it is not full."""
+    return list(items[: len(items) - len(items) % given.whole("size")])
+
+
 def members_of(given: Given, items: Sequence[Item]) -> dict[int, list[int]]:
     """Where the samples of every class stand, in the order of the class numbers."""
     classes: dict[int, list[int]] = {}
@@ -133,5 +138,6 @@ SELECTIONS: dict[str, Select] = {
     "only": only,
     "without": without,
     "balance": balance,
+    "whole_batches": whole_batches,
 }
 """Words that select, and what each does."""

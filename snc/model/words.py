@@ -208,6 +208,12 @@ _SELECTIONS = (
     Word("only", "selection", "keeps one speaker", (need("speaker"),)),
     Word("without", "selection", "leaves one speaker out", (need("speaker"),)),
     Word(
+        "whole_batches",
+        "selection",
+        "leaves out the final samples that do not fill a batch",
+        (need("size"),),
+    ),
+    Word(
         "balance",
         "selection",
         "draws as many samples as there are, with replacement, every class equally often",

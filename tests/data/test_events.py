@@ -177,3 +177,14 @@ def test_frames_and_slices_equal_those_of_tonic(window, incomplete, seed):
 
     bins = values(ours, step("time_bins", n=7))
     assert np.array_equal(bins, ToFrame(sensor_size=(5, 4, 2), n_time_bins=7)(theirs))
+
+
+def test_recordings_of_different_sizes_are_placed_on_one_sensor():
+    sample = events([1, 2], x=[0, 3], y=[1, 0], p=[0, 1], sensor=Sensor(0, 0, 2))
+    found = values(sample, step("on_sensor", size=(2, 5)), step("frames_by_count", n=1))
+    assert found.shape == (1, 2, 2, 5)
+    assert np.argwhere(found[0]).tolist() == [[0, 1, 0], [1, 0, 3]]
+    with pytest.raises(DataError, match="x = 3"):
+        values(sample, step("on_sensor", size=(2, 3)), step("frames_by_count", n=1))
+    with pytest.raises(DataError, match="with rows"):
+        values(events([1]), step("on_sensor", size=3), step("frames_by_count", n=1))

@@ -196,3 +196,34 @@ def test_times_of_real_frames_are_turned_into_steps():
     for a, b in pairwise((10, 20, 30, 40)):
         shorter = values(sample, step("first", n=ms(a)), dt=0.01)
         assert len(shorter) < len(values(sample, step("first", n=ms(b)), dt=0.01))
+
+
+def test_counts_times_255_in_bytes_are_nearly_binary():
+    word = step("wrap_uint8", times=255)
+    found = values(frames([[0, 1, 2, 3, 255, 256, 257]]), word)
+    assert found.dtype == np.uint8
+    assert found.tolist() == [[0, 255, 254, 253, 1, 0, 255]]
+
+
+def test_a_premultiplied_resize_weights_channel_0_by_channel_1():
+    """Worked out by hand for 2 x 2 to 1 x 1, where the triangle weights all alike.
+
+    Channel 0 times channel 1 / 255 is 200, 100, 0, 0: rows 150 and 0, then 75. Channel 1 is 255 and
+    0, then 127.5, rounded to 128. 255 x 75 / 128 = 149.4.
+    """
+    image = np.array([[[[200, 100], [90, 50]], [[255, 255], [0, 0]]]], np.uint8)
+    word = step("resize", size=1, antialias=True, premultiplied=True)
+    assert values(frames(image), word).reshape(-1).tolist() == [149, 128]
+    plain = values(frames(image), step("resize", size=1, antialias=True))
+    assert plain.reshape(-1).tolist() == [110, 127.5]
+    image[:, 1] = 0
+    assert values(frames(image), word).reshape(-1).tolist() == [0, 0]
+
+
+def test_a_premultiplied_resize_wants_bytes_of_two_channels():
+    word = step("resize", size=1, antialias=True, premultiplied=True)
+    with pytest.raises(DataError, match="bytes"):
+        values(frames(np.ones((1, 2, 4, 4))), word)
+    for wrong in (step("resize", size=1, premultiplied=True), word):
+        with pytest.raises(DataError, match="two channels"):
+            values(frames(np.ones((1, 3, 4, 4), np.uint8)), wrong)

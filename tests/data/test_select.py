@@ -111,3 +111,47 @@ def test_labels_per_step_have_no_class(tmp_path):
     with pytest.raises(DataError) as caught:
         prepare(pipe(step("npz", file="a.npz"), step("per_class", first=1)), tmp_path)
     assert caught.value.code == "no-class"
+
+
+def test_balanced_draws_take_every_class_equally_often_with_replacement():
+    labels = [0] * 90 + [1] * 10
+    drawn = kept(step("balance", seed=1), labels * 10)
+    assert len(drawn) == 1000
+    rare = sum(labels[k % 100] for k in drawn)
+    assert 440 < rare < 560
+    assert len(set(drawn)) < 600, "some are drawn twice"
+    assert kept(step("balance", seed=1), labels * 10) == drawn
+    assert kept(step("balance", seed=2), labels * 10) != drawn
+
+
+def test_balanced_draws_are_even_within_a_class():
+    drawn = kept(step("balance", seed=0), [0, 1, 1, 1] * 1000)
+    found = np.bincount(np.array(drawn) % 4, minlength=4)
+    assert found[0] == pytest.approx(2000, abs=150)
+    assert found[1:] == pytest.approx([667, 667, 667], abs=100)
+
+
+def test_what_is_drawn_twice_is_in_the_data_twice(tmp_path):
+    np.savez(tmp_path / "a.npz", input=np.arange(12).reshape(4, 3, 1), label=[0, 0, 0, 1])
+    words = (step("balance", seed=3), step("divide", by=1))
+    data = prepare(pipe(step("npz", file="a.npz"), *words), tmp_path)
+    origins = [origin for origin, _ in data.manifest.samples]
+    assert len(set(origins)) < len(origins) == 4
+    assert data.batch(range(4))[0]["input"][0, :, 0].tolist() == [3 * k for k in origins]
+
+
+def test_a_selection_after_a_step_over_a_batch_does_not_change_it(tmp_path):
+    np.savez(tmp_path / "a.npz", input=[[[0.0], [0.0]], [[4.0], [4.0]]], label=[0, 1])
+    by_batch = step("divide_by_deviation", over=("batch", "time"), batch=2)
+    first = step("per_class", final=1), step("random_part", final=share(50))
+    source = step("npz", file="a.npz")
+    after = prepare(pipe(source, by_batch, first[1]), tmp_path)
+    before = prepare(pipe(source, first[1], by_batch), tmp_path)
+    assert after.batch([0])[0]["input"].max() in (0, 2)
+    assert before.batch([0])[0]["input"].max() in (0, 4)
+
+
+def test_the_batch_that_is_not_full_is_left_out():
+    assert kept(step("whole_batches", size=3), [0] * 8) == [0, 1, 2, 3, 4, 5]
+    assert kept(step("whole_batches", size=1), [0] * 3) == [0, 1, 2]
+    assert kept(step("whole_batches", size=4), [0] * 8) == list(range(8))
