@@ -1,5 +1,7 @@
 """The cache of prepared data: one .npz file per key, without pickle, checked when it is read.
 
+Planes, which are large, are in files beside it (see `spill`), of which only the size is checked.
+
 A key is the SHA-256 of the source files (relative path, size, content), the whole text of the
 pipeline, the step length it was prepared with, the versions of the libraries that read the files
 and the code of this package. It is never a number or a name: whatever changes, another file is
@@ -22,6 +24,7 @@ import numpy as np
 from snc.data.files import FileMark, write_whole
 from snc.data.packed import Packed
 from snc.data.samples import Numbers
+from snc.data.spill import opened, spill_path
 from snc.model.plan import DataArgument, Duration, Pipeline, Share
 from snc.model.words import WORDS
 from snc.resources import cache_dir
@@ -90,9 +93,14 @@ def own_code() -> str:
 
 def save(path: Path, packed: Packed) -> None:
     """Write an entry, whole or not at all."""
-    about = {"shape": packed.shape, "per_step": sorted(packed.per_step)}
+    planes = {k: v for k, v in packed.fields.items() if isinstance(v, np.memmap)}
+    about = {
+        "shape": packed.shape,
+        "per_step": sorted(packed.per_step),
+        "planes": {k: [v.dtype.str, v.shape] for k, v in planes.items()},
+    }
     arrays = {f"data:{k}": v for k, v in packed.arrays.items()}
-    arrays |= {f"field:{k}": v for k, v in packed.fields.items()}
+    arrays |= {f"field:{k}": v for k, v in packed.fields.items() if k not in planes}
     arrays |= {"first": packed.first, "steps": packed.steps, "origins": packed.origins}
     arrays |= {} if packed.labels is None else {"labels": packed.labels}
     text = np.frombuffer(json.dumps(about).encode(), np.uint8)
@@ -113,7 +121,13 @@ def load(path: Path) -> Packed | None:
             arrays=_named(found, "data:"),
             labels=found.get("labels"),
             origins=found["origins"],
-            fields=_named(found, "field:"),
+            fields={
+                **_named(found, "field:"),
+                **{
+                    name: opened(spill_path(path, name), dtype, tuple(shape))
+                    for name, (dtype, shape) in about["planes"].items()
+                },
+            },
             per_step=frozenset(about["per_step"]),
         )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

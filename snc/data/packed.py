@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snc.data.samples import Frames, Label, Numbers, Sample
+from snc.data.spill import Spill
 from snc.diagnostics import DataError
 
 Integers = NDArray[np.int64]
@@ -89,7 +90,7 @@ class Packed:
 class Packer:
     """Collects samples, then packs them. `planes` are the fields with one array for each sample."""
 
-    planes: frozenset[str] = frozenset()
+    planes: dict[str, Spill] = field(default_factory=dict)
     pieces: list[Piece] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     labels: list[Label | None] = field(default_factory=list)
@@ -113,23 +114,22 @@ class Packer:
         self.steps.append(frames.steps)
         self.labels.append(sample.label)
         self.origins.append(sample.origin)
-        self.fields.append(
-            {k: smallest(v) if k in self.planes else v for k, v in sample.fields.items()}
-        )
+        for name, spill in self.planes.items():
+            spill.add(sample.fields[name], sample.place)
+        self.fields.append({k: v for k, v in sample.fields.items() if k not in self.planes})
 
     def pack(self) -> Packed:
         """What was collected, in the smaller of the two forms."""
         frames = [piece.frames for piece in self.pieces]
         first = np.concatenate([[0], np.cumsum(frames, dtype=np.int64)])
-        per_step = {k for k, v in self.fields[0].items() if v.ndim and k not in self.planes}
+        per_step = {k for k, v in self.fields[0].items() if v.ndim}
         if any(isinstance(v, np.ndarray) for v in self.labels):
             per_step.add("label")
         fields = {
-            name: (np.stack if name in self.planes else np.concatenate)(
-                [np.atleast_1d(f[name]) for f in self.fields]
-            )
+            name: np.concatenate([np.atleast_1d(f[name]) for f in self.fields])
             for name in self.fields[0]
         }
+        fields |= {name: spill.finish() for name, spill in self.planes.items()}
         return Packed(
             shape=self.shape or (),
             first=first,

@@ -19,6 +19,7 @@ from snc.data.packed import Packed, Packer
 from snc.data.prepared import Prepared
 from snc.data.samples import Bound, Grouped, Item, Sample
 from snc.data.select import SELECTIONS
+from snc.data.spill import Spill, spill_path
 from snc.diagnostics import DataError
 from snc.model.plan import Pipeline
 
@@ -75,7 +76,7 @@ def prepare(
     path = cache_path(mark, chain.versions)
     packed, manifest = load(path), read_manifest(path.with_suffix(".json"))
     if packed is None or manifest is None:
-        packed, items = run(chain, say)
+        packed, items = run(chain, path, say)
         rows = rows_of(packed, items)
         manifest = Manifest(pipeline_text(pipeline), mark, len(items), rows, list(marks))
         save(path, packed)
@@ -90,16 +91,22 @@ def _silent(text: str) -> None:
     """Say nothing."""
 
 
-def run(chain: Chain, say: Progress) -> tuple[Packed, list[Item]]:
+def run(chain: Chain, entry: Path, say: Progress) -> tuple[Packed, list[Item]]:
     """Read all samples and do to them what is done once; with what the source had. Raises DataError.
 
-    On one thread: products of small matrices are slower on several, and could round differently.
+    Planes go to files beside `entry`. On one thread: products of small matrices are slower on
+    several, and could round differently.
     """
-    with threadpool_limits(1, user_api="blas"):
-        return _run(chain, say)
+    planes = {p.name: Spill(spill_path(entry, p.name)) for p in chain.form.planes}
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            return _run(chain, Packer(planes), say)
+    finally:
+        for spill in planes.values():
+            spill.drop()
 
 
-def _run(chain: Chain, say: Progress) -> tuple[Packed, list[Item]]:
+def _run(chain: Chain, packer: Packer, say: Progress) -> tuple[Packed, list[Item]]:
     available = chain.source.items()
     items, pending = available, list[OnceStep]()
     for link in chain.once:
@@ -114,7 +121,6 @@ def _run(chain: Chain, say: Progress) -> tuple[Packed, list[Item]]:
         items = _selected(link, items)
     if not items:
         raise DataError("no-samples", "the data set is empty")
-    packer = Packer(frozenset(p.name for p in chain.form.planes))
     for sample in _samples(items, pending, say):
         packer.add(sample)
     return packer.pack(), available

@@ -186,3 +186,22 @@ def test_what_is_missing_is_named(tmp_path):
     write(tmp_path / "a", events=[(346, 2, 0.5, 1)])
     with pytest.raises(DataError, match="outside the sensor"):
         read(tmp_path)
+
+
+def test_planes_are_in_files_that_are_checked_and_nothing_is_left_of_a_failure(tmp_path, cache):
+    write(tmp_path / "a")
+    before = read(tmp_path)
+    flow = before.packed.fields["flow"]
+    assert isinstance(flow, np.memmap)
+    (file,) = cache.glob("*.flow.bin")
+    again = read(tmp_path)
+    assert np.array_equal(again.batch([1])[0]["flow"], before.batch([1])[0]["flow"])
+    assert again.batch([1])[0]["flow"].any()
+    file.write_bytes(file.read_bytes()[:-4])
+    assert np.array_equal(read(tmp_path).batch([1])[0]["flow"], again.batch([1])[0]["flow"])
+    assert not list(cache.glob("*.tmp"))
+    write(tmp_path / "a", events=[(5, 5, 0.1, 1), (346, 2, 1.5, 1)])
+    with pytest.raises(DataError, match="outside the sensor"):
+        read(tmp_path)
+    assert not list(cache.glob("*.tmp"))
+    assert len(list(cache.glob("*.bin"))) == 4
