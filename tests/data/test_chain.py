@@ -9,6 +9,7 @@ import pytest
 from pipelines import ms, pipe, step, steps
 
 from snc.data import WORDS, describe, prepare
+from snc.data.chain import chain_of
 from snc.diagnostics import DataError
 from snc.model.plan import Pipeline, Step
 from snc.resources import data_dir
@@ -93,3 +94,10 @@ def test_fields_of_recordings_survive_the_steps(tmp_path):
     fields, _, lengths = prepare(pipe(*words), tmp_path).batch([0, 1])
     assert lengths.tolist() == [2, 2]
     assert fields["mask"].shape == (2, 2)
+
+
+def test_the_libraries_of_the_source_and_of_the_steps_are_part_of_an_entrys_name():
+    quirk = step("resize", size=4, antialias=True, premultiplied=True)
+    found = chain_of(pipe(EVENTS, FRAMES, quirk), None, None).versions
+    assert [v.split()[0] for v in found] == ["tonic", "pillow"]
+    assert all(v.split()[1][0].isdigit() for v in found)

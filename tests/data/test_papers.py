@@ -117,10 +117,16 @@ def write_photographs(root, recordings):
         formats.write(path, formats.aedat4(events, 128, 128))
 
 
+def rectangle(left, top, width, height, time, polarity):
+    places = [(left + x, top + y) for y in range(height) for x in range(width)]
+    return [(x, y, time, polarity) for x, y in places]
+
+
 def test_photographs_in_ten_frames_of_equal_count_with_the_two_quirks(tmp_path):
-    """23 events: frames of 2, the last of 5. Counts 1 and 2 become 255 and 254."""
-    rows = [(8 * k, 8 * k, 10 * k, 1) for k in range(23 - 8)]
-    rows += [(120, 120, 1000 + k, k % 2) for k in range(8)]
+    """12,809 events: frames of 1,280, the last of 1,289. Counts 1, 2, 3 become 255, 254, 253."""
+    rows = [e for k in range(9) for e in rectangle(0, 0, 80, 16, k, 1)]
+    rows += 3 * rectangle(64, 64, 16, 16, 20, 1) + 2 * rectangle(64, 64, 16, 16, 21, 0)
+    rows += rectangle(120, 120, 3, 3, 22, 1)
     names = [f"bird/bird_{k}" for k in range(10)]
     write_photographs(tmp_path, dict.fromkeys(names, rows))
     data, test = prepared(tmp_path, "cifar10_dvs"), prepared(tmp_path, "cifar10_dvs", "test")
@@ -128,23 +134,23 @@ def test_photographs_in_ten_frames_of_equal_count_with_the_two_quirks(tmp_path):
     assert data.manifest.samples[0][0] == "bird/bird_0.aedat4"
     assert test.manifest.samples == [["bird/bird_9.aedat4", 2]]
     found = test.batch([0])[0]["input"][:, 0]
-    raw = np.round(
-        (found * np.reshape([0.2225, 0.129], (2, 1, 1)) + np.reshape([0.2728, 0.1295], (2, 1, 1)))
-        * 255
-    )
-    assert raw.shape == (10, 2, 48, 48)
-    # frame 0: events at (0, 0) and (8, 8), polarity 1 only: channel 0 is empty
-    assert not raw[0, 0].any()
-    lit = np.argwhere(raw[0, 1])
-    assert {(0, 0), (3, 3)} <= {tuple(p) for p in lit}
-    assert len(lit) < 20
-    # the last frame: 5 events at one place, 3 of polarity 1 and 2 of polarity 0; where channel 1 is
-    # there, channel 0 is divided by it again: 254 stays 254 or so at every place
-    last = raw[9]
-    assert set(last[0][last[1] >= 64].tolist()) <= {253, 254, 255}
-    assert not last[0][last[1] == 0].any()
-    empty = -np.array([0.2728 / 0.2225, 0.1295 / 0.129])
-    assert found[0, :, 40, 40] == pytest.approx(empty, rel=1e-5)
+    assert found.shape == (10, 2, 48, 48)
+    mean, deviation = np.array([0.2728, 0.1295]), np.array([0.2225, 0.1290])
+    assert found[0, :, 40, 40] == pytest.approx(-mean / deviation, rel=1e-5)
+    raw = np.round((np.moveaxis(found, 1, -1) * deviation + mean) * 255)
+    # places 0 to 79 and 0 to 15 are pixels 0 to 29 and 0 to 5; channel 0 is empty
+    for frame in raw[:9]:
+        assert (frame[:5, :29, 1] == 255).all()
+        assert not frame[:, :, 0].any()
+        assert not frame[8:].any()
+    # In the middle of the square, channel 1 is 253. Channel 0, 254, is 254 x 253 / 255 = 252 while
+    # it is resized, then 255 x 252 / 253, cut: 253.
+    assert raw[9, 27, 27].tolist() == [253, 253]
+    # at its edge channel 1 fades, and channel 0 does not, but for what bytes round
+    edge = raw[9, 27, 23:32]
+    assert edge[0, 1] < 100 < edge[1, 1] <= 253
+    assert (edge[:8, 0] > 250).all()
+    assert raw[9, 45, 45, 1] > 100, "the remainder is in the last frame"
 
 
 def test_the_clean_photographs_have_frames_of_equal_time(tmp_path):
