@@ -213,7 +213,10 @@ def smallest(values: Numbers) -> Numbers:
     return values.astype(np.float32)
 
 
-def _arrays(pieces: Sequence[Piece]) -> dict[str, Numbers]:
+NOTHING = Piece(0, 0, np.zeros((0, 0)))
+
+
+def _arrays(pieces: list[Piece]) -> dict[str, Numbers]:
     kind = np.result_type(*{p.values.dtype for p in pieces})
     if kind.kind == "f":
         kind = np.dtype(np.float32)  # where int32 and float32 meet, NumPy would take float64
@@ -223,9 +226,10 @@ def _arrays(pieces: Sequence[Piece]) -> dict[str, Numbers]:
     if frames * features * kind.itemsize <= stored * (index.itemsize + kind.itemsize) + 8 * frames:
         dense = np.empty((frames, features), kind)
         at = 0
-        for piece in pieces:
+        for k, piece in enumerate(pieces):
             dense[at : at + piece.frames] = piece.dense()
             at += piece.frames
+            pieces[k] = NOTHING  # large sets would not fit into memory twice
         return {"dense": dense}
     ends, place, value = (
         np.zeros(frames + 1, np.int64),

@@ -204,7 +204,8 @@ def _read(data_set: Any, index: int, place: str) -> tuple[Any, int | None]:
         events, target = data_set[index]
     except ImportError as reason:
         message = f"tonic needs another package for this: {reason}"
-        raise DataError("missing-package", message, place) from None
+        hint = f"pip install {reason.name}" if reason.name else ""
+        raise DataError("missing-package", message, place, hint) from None
     except Exception as reason:  # whatever a loader trips over, the file is not what it should be
         message = f"tonic cannot read this recording: {type(reason).__name__}: {reason}"
         raise DataError("damaged-file", message, place) from None
