@@ -208,3 +208,19 @@ def test_planes_are_in_files_that_are_checked_and_nothing_is_left_of_a_failure(t
         read(tmp_path)
     assert not list(cache.glob("*.tmp"))
     assert len(list(cache.glob("*.bin"))) == 4
+
+
+@pytest.mark.parametrize("nearest", [None, "right", "wrong"])
+def test_events_between_images_are_found_among_many(tmp_path, nearest):
+    """50,000 events: more than are read at once, with and without the file's own hint."""
+    count = 50_000
+    times = np.sort(np.random.default_rng(0).uniform(0, 3, count))
+    write(tmp_path / "a", events=[(0, 0, t, 1) for t in times])
+    edges = np.searchsorted(times, [0, 1, 2, 3])
+    if nearest is not None:
+        with h5py.File(tmp_path / "a/indoor_1_data.hdf5", "a") as file:
+            hint = edges if nearest == "right" else [count, count, 0, 17]
+            file["davis/left/image_raw_event_inds"] = np.array(hint)
+    data = read(tmp_path)
+    counted = [int(data.batch([k])[0]["input"].sum()) for k in range(3)]
+    assert counted == np.diff(edges).tolist()

@@ -63,9 +63,10 @@ def open_between_images(given: Given, root: Path | None) -> Source:
         made: list[Item] = []
         for name, (data, truth) in zip(names, paths(), strict=True):
             recording = Recording.open(given, data, truth, str(name))
-            for k in recording.pairs(chosen):
-                path = f"{name}/{k:06d}"
-                made.append(Item(len(made), path, _none, partial(recording.sample, k, len(made))))
+            for pair in recording.pairs(chosen):
+                path = f"{name}/{pair.image:06d}"
+                load = partial(recording.sample, pair, len(made))
+                made.append(Item(len(made), path, _none, load))
         return made
 
     def files() -> Files:
@@ -93,12 +94,24 @@ def _find(given: Given, root: Path | None, name: str) -> Path:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Image k and the next, and which events lie between them."""
+
+    image: int
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True)
 class Recording:
-    """The arrays of one recording, on disk but for the times."""
+    """The arrays of one recording, on disk but for the times of its images and its flow.
+
+    nearest: about which event each image was taken at, where the file says so.
+    """
 
     place: str
     events: Any
-    times: NDArray[np.float64]
+    nearest: Any
     images: Any
     image_times: NDArray[np.float64]
     flow: Any
@@ -116,7 +129,7 @@ class Recording:
         return cls(
             str(data),
             events,
-            np.asarray(events[:, 2], np.float64),
+            sensed.get("image_raw_event_inds"),
             images,
             np.asarray(_array(sensed, "image_raw_ts", data, (len(images),))[:], np.float64),
             flow,
@@ -124,27 +137,44 @@ class Recording:
             name.startswith("outdoor"),
         )
 
-    def pairs(self, chosen: slice) -> list[int]:
-        """The images k whose next image, with events between and flow over all that time."""
-        last = len(self.image_times) - 1
-        kept = [k for k in range(len(self.image_times))[chosen] if k < last]
-        edges = np.searchsorted(self.times, self.image_times)
-        covered = (self.flow_times[0], self.flow_times[-1])
-        return [
-            k
-            for k in kept
-            if edges[k] < edges[k + 1]
-            and covered[0] <= self.image_times[k]
-            and self.image_times[k + 1] <= covered[1]
-        ]
+    def pairs(self, chosen: slice) -> list[Pair]:
+        """The chosen images that have a next one, with events between and flow over all that time."""
+        times = self.image_times
+        found, edge = [], 0
+        for k in range(len(times))[chosen]:
+            if not (self.flow_times[0] <= times[k] and k + 1 < len(times)):
+                continue
+            if times[k + 1] > self.flow_times[-1]:
+                break
+            first = self.first_from(times[k], k, edge)
+            edge = self.first_from(times[k + 1], k + 1, first)
+            if first < edge:
+                found.append(Pair(k, first, edge))
+        return found
 
-    def sample(self, k: int, origin: int) -> Sample:
-        """What lies between images k and k + 1."""
+    def first_from(self, time: float, image: int, guess: int) -> int:
+        """The number of the first event at or after a time.
+
+        Recordings have hundreds of millions of events: only times about the guess are read, and
+        more of them while it is not among them.
+        """
+        if self.nearest is not None and image < len(self.nearest):
+            guess = int(self.nearest[image])
+        total, width = len(self.events), 4096
+        while True:
+            low, high = max(guess - width, 0), min(guess + width, total)
+            at = low + int(np.searchsorted(self.events[low:high, 2], time))
+            if (at > low or low == 0) and (at < high or high == total):
+                return at
+            width *= 4
+
+    def sample(self, pair: Pair, origin: int) -> Sample:
+        """What lies between the images of a pair."""
+        k = pair.image
         begin, end = self.image_times[k], self.image_times[k + 1]
-        first, stop = np.searchsorted(self.times, (begin, end))
-        rows = np.asarray(self.events[first:stop])
+        rows = np.asarray(self.events[pair.first : pair.stop], np.float64)
         x, y = rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int64)
-        time = np.round((self.times[first:stop] - begin) * 1e6, 3)
+        time = np.round((rows[:, 2] - begin) * 1e6, 3)
         polarity = (rows[:, 3] > 0).astype(np.int64)
         flow = self.displacement(begin, end)
         valid = np.isfinite(flow).all(0) & (flow != 0).any(0)
