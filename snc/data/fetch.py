@@ -36,21 +36,27 @@ def fetch(entry: Known, root: Path, say: Progress, open_: OpenUrl = open_url) ->
 
     Raises DataError: no-network, wrong-checksum, by-hand, damaged-file, cannot-write.
     """
-    try:
+    with storing(root):
         if entry.tonic:
             return _by_tonic(entry, root, say, open_)
         if entry.files:
             return [str(_remote(entry, file, root, say, open_)) for file in entry.files]
-    except OSError as reason:
-        raise DataError(
-            "cannot-write", f"{entry.title} cannot be stored: {reason}", str(root)
-        ) from None
     raise DataError(
         "by-hand",
         f"{entry.title} cannot be fetched by a program",
         entry.home,
         f"{entry.how}; put them into `{root / entry.folder}`",
     )
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """What goes wrong here is not the network's fault: DataError `cannot-write`."""
+    try:
+        yield
+    except OSError as reason:
+        message = f"the data cannot be stored: {reason}"
+        raise DataError("cannot-write", message, str(path), "choose another data root") from None
 
 
 def _by_tonic(entry: Known, root: Path, say: Progress, open_: OpenUrl) -> list[str]:
@@ -107,8 +113,6 @@ def transfer(
             of = f" of {total / 1e6:,.0f}" if total else ""
             say(f"{path.name}: {size / 1e6:,.0f}{of} MB")
     except (OSError, http.client.HTTPException) as reason:
-        if isinstance(reason, OSError) and str(reason.filename or "").startswith(str(path.parent)):
-            raise
         raise _unreachable(url, path, partial, reason) from None
     if _digest(partial, kind) != checksum:
         partial.unlink()
@@ -145,12 +149,18 @@ def _pieces(url: str, partial: Path, open_: OpenUrl) -> Iterator[tuple[int, int]
         if have and response.status != 206:
             have = 0  # the source gives the whole file only
         total = have + int(response.headers.get("Content-Length") or 0)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("ab" if have else "wb") as file:
+        with storing(partial):
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            file = partial.open("ab" if have else "wb")
+        with file:
             while block := response.read(BLOCK):
-                file.write(block)
+                with storing(partial):
+                    file.write(block)
+                    file.flush()
                 have += len(block)
                 yield have, total
+        if have < total:
+            raise ConnectionError("the connection ended early")
 
 
 def _digest(path: Path, kind: str) -> str:

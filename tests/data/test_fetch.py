@@ -82,6 +82,22 @@ def test_a_download_goes_on_where_it_stopped(tmp_path):
     assert path.read_bytes() == CONTENT
 
 
+def test_a_connection_that_ends_early_without_a_word_is_gone_on_with(tmp_path):
+    path = tmp_path / "set.bin"
+
+    def server(request):
+        response = Response(CONTENT[: 1 << 20], 200, None)
+        response.headers["Content-Length"] = str(len(CONTENT))
+        return response
+
+    with pytest.raises(DataError, match="ended early"):
+        get(path, server)
+    again = Server()
+    get(path, again)
+    assert again.asked[0][1] == f"bytes={1 << 20}-"
+    assert path.read_bytes() == CONTENT
+
+
 def test_a_source_that_cannot_go_on_starts_again(tmp_path):
     path = tmp_path / "set.bin"
     path.with_name("set.bin.part").write_bytes(b"something else")
@@ -111,6 +127,17 @@ def test_without_a_network_nothing_is_written(tmp_path):
     assert caught.value.code == "no-network"
     assert str(tmp_path / "new" / "set.bin") in caught.value.help
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_not_blamed_on_the_network(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError) as caught:
+        get(tmp_path / "file" / "deep" / "set.bin", Server())
+    assert caught.value.code == "cannot-write"
+    (tmp_path / "set.bin.part").mkdir()
+    with pytest.raises(DataError) as caught:
+        get(tmp_path / "set.bin", Server())
+    assert caught.value.code == "cannot-write"
 
 
 def archive(tmp_path, files):
