@@ -76,6 +76,12 @@ def known() -> dict[str, Known]:
     return made
 
 
+def how_to_fetch(step: Step) -> str:
+    """What to type to get what a pipeline's source reads; empty if the catalogue does not know it."""
+    entry = next((e for e in known().values() if e.is_read_by(step)), None)
+    return "" if entry is None else f"`snc data prepare {entry.name}` fetches it"
+
+
 def known_as(name: str) -> Known:
     """The data set called so. Raises DataError `no-such-data-set`."""
     if name not in known():

@@ -18,6 +18,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from snc.data.given import Given
+from snc.data.known import how_to_fetch
 from snc.data.samples import Form, Frames, Item, Numbers, Sample
 from snc.data.sources.source import Files, Source
 from snc.diagnostics import DataError
@@ -68,7 +69,8 @@ def _find(given: Given, root: Path | None, name: str) -> Path:
     raise given.error(
         "no-data",
         f"there is no `{name}.gz` in `{folder}`",
-        "put the four idx files there, or give another folder with `--data-root DIR` or SNC_DATA",
+        how_to_fetch(given.step)
+        or "put the four idx files there, or give another folder with `--data-root DIR` or SNC_DATA",
     )
 
 

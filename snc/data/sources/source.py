@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from snc.data.given import Given
+from snc.data.known import how_to_fetch
 from snc.data.samples import Form, Item, Numbers
 from snc.diagnostics import DataError, did_you_mean, listing
 
@@ -76,7 +77,7 @@ def find_folder(given: Given, root: Path | None, pattern: str) -> Path:
     raise given.error(
         "no-data",
         f"there is no folder `{pattern}` in `{root}`, nor one below",
-        "`snc data list` says what goes where and `snc data prepare` fetches it; another folder is "
+        f"{how_to_fetch(given.step) or '`snc data list` says what goes where'}; another folder is "
         "given with `--data-root DIR` or SNC_DATA",
     )
 

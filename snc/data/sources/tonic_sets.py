@@ -21,7 +21,7 @@ import numpy as np
 
 from snc.data.files import remembered
 from snc.data.given import Given
-from snc.data.known import known
+from snc.data.known import how_to_fetch
 from snc.data.samples import Events, Form, Item, Label, Numbers, Sample, Sensor
 from snc.data.sources.source import Files, Source, class_numbers
 from snc.diagnostics import DataError, did_you_mean
@@ -147,11 +147,8 @@ def _open(given: Given, root: Path | None, options: dict[str, Any]) -> Any:
 def _how(given: Given, root: Path) -> str:
     """How to fetch a data set."""
     name = given.text("name")
-    entry = next((e for e in known().values() if e.is_read_by(given.step)), None)
-    if entry is not None:
-        return f"`snc data prepare {entry.name}` fetches it"
     once = f"from tonic.datasets import {name}; {name}('{root}')"
-    return f'tonic fetches it once with `python -c "{once}"`'
+    return how_to_fetch(given.step) or f'tonic fetches it once with `python -c "{once}"`'
 
 
 def _paths(data_set: Any) -> list[str] | None:
