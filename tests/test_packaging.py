@@ -49,6 +49,7 @@ def test_the_wheel_holds_the_packages_and_their_data_and_nothing_else(wheel):
     assert {"snc/grammar/snc.lark", "snc/specs/std/rules.snc", "snc/docs/diagnostics.md"} <= {
         *names
     }
+    assert "snc/data/known.toml" in names
 
 
 def test_the_wheel_works_from_an_empty_folder(installed, tmp_path):
@@ -56,6 +57,7 @@ def test_the_wheel_works_from_an_empty_folder(installed, tmp_path):
     checked = run(installed, tmp_path, "check", "mine.snc")
     assert checked.returncode == 0, checked.stderr
     assert "stllr" in run(installed, tmp_path, "list", "rules").stdout
+    assert "shd_clean" in run(installed, tmp_path, "data", "list").stdout
     assert "reference" in run(installed, tmp_path, "list", "backends").stdout
     trained = run(
         installed, tmp_path, "train", "mine.snc", "--backend", "reference",

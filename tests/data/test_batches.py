@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pickle
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pipelines import pipe, step, steps
 
 from snc.data import describe, prepare
@@ -126,6 +129,18 @@ def test_what_is_no_plain_data_is_refused(data, tmp_path):
     with pytest.raises(DataError) as caught:
         images(tmp_path)
     assert (caught.value.code, caught.value.place) == ("damaged-file", str(path))
+
+
+@given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=150)
+def test_a_damaged_file_is_refused_or_read_and_nothing_else_happens(changes):
+    small = {**BATCH, "data": PIXELS[:, :16]}
+    for data in (batch_pickle(small), pickle.dumps({"data": PIXELS[:, :16], "x": (1, [])}, 0)):
+        damaged = bytearray(data)
+        for place, value in changes:
+            damaged[place % len(damaged)] = value
+        with contextlib.suppress(PickleRefused):
+            read_pickle(bytes(damaged))
 
 
 def test_only_the_listed_names_are_known():
