@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from snc.graph.graph import BATCH, PARTNER, SAMPLE, Axes, Axis, Graph, Node, features, size
@@ -33,6 +34,7 @@ class Arrays:
     specs: dict[str, ArraySpec] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     rates: list[str] = field(default_factory=list)
+    tuples: dict[str, tuple[int, ...]] = field(default_factory=dict)  # numbers by name, as arrays
     transposes: dict[str, tuple[str, int, int]] = field(
         default_factory=dict
     )  # array -> the weight it is the transpose of, rows and columns of that
@@ -42,6 +44,15 @@ class Arrays:
         if name not in self.rates:
             self.rates.append(name)
         return self.rates.index(name)
+
+    def numbers(self, values: Sequence[int]) -> str:
+        """A name for numbers known now, which a call takes as one argument.
+
+        Written into the call they would be part of its type, and the callee compiled for every shape.
+        """
+        name = "_".join(["NUMBERS", *map(str, values)])
+        self.tuples.setdefault(name, tuple(values))
+        return name
 
     def add(self, name: str, role: str, source: str, shape: tuple[str, ...], dtype: str) -> str:
         """Ask for an array; the same one again is the same array."""

@@ -334,7 +334,8 @@ class GraphCode:
         for write in writes:
             self.write(f, write)
         for array, (weight, rows, columns) in self.arrays.transposes.items() if transposes else ():
-            f.body(f"transpose({f.array_of(weight)}, {f.use(array)}, {rows}, {columns})")
+            shape = self.arrays.numbers((rows, columns))
+            f.body(f"transpose({f.array_of(weight)}, {f.use(array)}, {shape})")
         arguments = ", ".join([*(["t0"] if step else []), "T", "B", *f.used])
         w = Writer()
         w("@njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)")
@@ -509,7 +510,8 @@ def emit_graph(name: str, graph: Graph) -> Emitted:
     recorded: dict[str, list[str]] = {}
     for record, value in graph.records:
         recorded.setdefault(code.resolved(value), []).append(record)
-    body = "\n\n".join([*parts, text])
+    numbers = [f"{name} = np.array({list(v)})" for name, v in sorted(code.arrays.tuples.items())]
+    body = "\n\n".join(["\n".join(numbers), *parts, text] if numbers else [*parts, text])
     return Emitted(name, body, specs, tuple(code.arrays.rates), plan.chunk, graph, recorded)
 
 
@@ -547,6 +549,7 @@ class Driver:
         self.w = body
         body.depth = 1
         self._begin(graph)
+        body("ALWAYS, NEVER = np.ones(K, np.uint8), np.zeros(K, np.uint8)")
         with body.block("for t0 in range(0, T, K)"):
             body("t1 = min(t0 + K, T)")
             body("steps = t1 - t0")
@@ -727,7 +730,11 @@ class Driver:
                 self.array(self._past(pre)),
             )
             a, z = (f"{x}.reshape((1, *{x}.shape))" for x in (front, past))
-            w(product_call(value.get("geometry"), total, a, z, "ALWAYS", "1"))
+            w(
+                product_call(
+                    code.arrays, value.get("geometry"), total, a, z, "ALWAYS", "np.int64(1)"
+                )
+            )
             return
         gate = self._open(node.args[1])
         self._fill(group, self._open(node.args[-1]))
@@ -756,7 +763,7 @@ class Driver:
                 w(f"{total}[i] += {text}")
             return
         a, z = (self._operand(x) for x in value.args)
-        w(product_call(value.get("geometry"), total, a, z, gate, "steps"))
+        w(product_call(code.arrays, value.get("geometry"), total, a, z, gate, "steps"))
 
     def _fill(self, group: str, window: str) -> None:
         """Note that a group has something to commit, if its window was open in this chunk."""

@@ -475,7 +475,11 @@ class Function:
             a, z = (self.array_of(x) for x in node.args)
             self.body(f"fill_row({out}, 0)")
             a, z = (f"{x}.reshape((1, *{x}.shape))" for x in (a, z))
-            self.body(product_call(geometry, out, a, z, "ALWAYS", "1"))
+            self.body(
+                product_call(
+                    self.arrays, geometry, out, a, z, "np.ones(1, np.uint8)", "np.int64(1)"
+                )
+            )
             return
         if lead(node.axes) is None:
             PRIMITIVES[node.op](self, node, out)
@@ -497,13 +501,29 @@ class Function:
                 self.listed.add(source)
         return f"{at}, {of}, {count}"
 
+    def pixel_events(self, name: str, rows: bool, channels: int) -> str:
+        """The lists of the channels of a node that are not 0 at each pixel; made once in a step."""
+        source = self.behind(name)
+        ident = self.arrays.identifier(self.node(source))
+        at, of, count = f"at_{ident}", f"of_{ident}", f"count_{ident}"
+        if source not in self.listed:
+            pixels = size(self.node(name).axes) // channels
+            self.heads.setdefault(at, f"np.empty(({pixels}, {channels} + 1), np.uint32)")
+            self.heads.setdefault(of, f"np.empty({channels}, REAL)")
+            self.heads.setdefault(count, f"np.empty({pixels}, np.int64)")
+            self.body(f"pixel_events({self.row(name, rows)}, {at}, {count}, {channels})")
+            if not rows:
+                self.listed.add(source)
+        return f"{at}, {of}, {count}"
+
     def transposed(self, weight: str, geometry: Geometry) -> str:
-        """The array of a dense weight with a row for each postsynaptic neuron, made when weights change."""
+        """The array of a weight with a row for each postsynaptic channel, made when weights change."""
         node = self.node(weight)
         ident = f"t_{self.arrays.identifier(self.node(self.behind(weight)))}"
         shape = (str(size(node.axes)),)
         self.arrays.add(ident, "fixed", weight, shape, self.kind(node))
-        self.arrays.transposes.setdefault(ident, (weight, size(geometry.pre), size(geometry.post)))
+        sides = geometry.channels("pre"), geometry.channels("post")
+        self.arrays.transposes.setdefault(ident, (weight, *sides))
         return self.use(ident)
 
     def row(self, name: str, rows: bool) -> str:
@@ -512,26 +532,26 @@ class Function:
         return f"{array}[b]" if rows and lead(self.node(name).axes) is not None else array
 
 
-def product_call(geometry: Geometry, out: str, a: str, z: str, gate: str, steps: str) -> str:
+def product_call(
+    arrays: Arrays, geometry: Geometry, out: str, a: str, z: str, gate: str, steps: str
+) -> str:
     """The call of a weight product over steps and samples."""
     if geometry.kind == "dense":
-        shape = f"{size(geometry.pre)}, {size(geometry.post)}"
+        shape = arrays.numbers((size(geometry.pre), size(geometry.post)))
     else:
-        shape = shape_of(geometry)
-    return f"{geometry.kind}_product({out}, {a}, {z}, {gate}, {steps}, B, {shape})"
+        shape = arrays.numbers(shape_of(geometry))
+    grouped = "grouped_" if geometry.kind == "conv" and geometry.groups > 1 else ""
+    return f"{grouped}{geometry.kind}_product({out}, {a}, {z}, {gate}, {steps}, B, {shape})"
 
 
-def shape_of(geometry: Geometry) -> str:
-    """The numbers of a convolution as a tuple of code."""
+def shape_of(geometry: Geometry) -> tuple[int, ...]:
+    """The numbers of a convolution; of a transposed one, those of the convolution from post to pre."""
     g = geometry
     height, width = g.extent("pre")
     rows, columns = g.extent("post")
-    numbers = (height, width, g.channels("pre"), rows, columns, g.channels("post"), *g.kernel, g.stride, *g.padding,
-               g.dilation, g.groups)  # fmt: skip
-    if g.kind == "conv_transpose":
-        numbers = (rows, columns, g.channels("post"), height, width, g.channels("pre"), *g.kernel, g.stride,
-                   *g.padding, g.dilation, g.groups)  # fmt: skip
-    return str(numbers)
+    ends = ((height, width, g.channels("pre")), (rows, columns, g.channels("post")))
+    first, last = ends[::-1] if g.kind == "conv_transpose" else ends
+    return (*first, *last, *g.kernel, g.stride, *g.padding, g.dilation, g.groups)
 
 
 def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
@@ -541,11 +561,23 @@ def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
         w = f.transposed(node.args[0], g) if transpose else f.array_of(node.args[0])
         f.body(f"gather({w}, {f.events(node.args[1], rows)}, {out})")
         return
+    if g.kind == "conv" and g.groups == 1:
+        w = f.transposed(node.args[0], g) if transpose else f.array_of(node.args[0])
+        listed = f.pixel_events(node.args[1], rows, g.channels("post" if transpose else "pre"))
+        x = f.row(node.args[1], rows)
+        f.body(
+            f"conv{'_x' if transpose else ''}({w}, {x}, {listed}, {out}, {f.arrays.numbers(shape_of(g))})"
+        )
+        return
     w, x = f.array_of(node.args[0]), f.row(node.args[1], rows)
     if g.kind == "conv":
-        f.body(f"conv{'_x' if transpose else ''}({w}, {x}, {out}, {shape_of(g)})")
+        f.body(
+            f"grouped_conv{'_x' if transpose else ''}({w}, {x}, {out}, {f.arrays.numbers(shape_of(g))})"
+        )
     else:
-        f.body(f"conv_transpose{'_x' if transpose else ''}({w}, {x}, {out}, {shape_of(g)})")
+        f.body(
+            f"conv_transpose{'_x' if transpose else ''}({w}, {x}, {out}, {f.arrays.numbers(shape_of(g))})"
+        )
 
 
 def _extent(axes: Axes) -> tuple[int, int, int]:
@@ -558,9 +590,10 @@ def _pool(f: Function, node: Node, out: str, rows: bool = False) -> None:
     x = node.args[0]
     big = f.node(x).axes if not back else node.axes
     small = node.axes if not back else f.node(node.args[-1]).axes
-    shape = (*_extent(big), *_extent(small)[:2])
+    numbers = (*_extent(big), *_extent(small)[:2])
     if "window" in dict(node.attributes):
-        shape = (*shape, *node.get("window"), *node.get("stride"))
+        numbers = (*numbers, *node.get("window"), *node.get("stride"))
+    shape = f.arrays.numbers(numbers)
     given = ", ".join(f.row(a, rows) for a in node.args)
     f.body(f"{node.op}({given}, {out}, {shape})")
 
@@ -570,7 +603,8 @@ def _resize(f: Function, node: Node, out: str, rows: bool = False) -> None:
     big, small = f.node(x).axes, node.axes
     if node.op == "resize_x":
         big, small = small, big
-    shape = (*_extent(big), *_extent(small)[:2], node.get("antialias"), node.get("corners"))
+    flags = int(node.get("antialias")), int(node.get("corners"))
+    shape = f.arrays.numbers((*_extent(big), *_extent(small)[:2], *flags))
     f.body(f"{node.op}({f.row(x, rows)}, {out}, {shape})")
 
 
@@ -578,18 +612,18 @@ def _patches(f: Function, node: Node, out: str, rows: bool = False) -> None:
     """Channels last of a transposed convolution's picture, before the pixels of a convolution's."""
     (x,) = node.args
     g: Geometry = node.get("geometry")
-    channels, (height, width) = g.channels("pre"), g.extent("post")
-    strides = f"{height * width}, 1"
+    height, width = g.extent("post")
+    strides = height * width, 1
     if g.kind == "conv_transpose":
-        channels = g.channels("post")
-        strides = f"1, {channels}"
-    f.body(f"patches({f.row(x, rows)}, {out}, ({shape_of(g)[1:-1]}, {strides}))")
+        strides = 1, g.channels("post")
+    shape = f.arrays.numbers((*shape_of(g), *strides))
+    f.body(f"patches({f.row(x, rows)}, {out}, {shape})")
 
 
 def _warp(f: Function, node: Node, out: str, rows: bool = False) -> None:
     image = node if node.op == "warp_image" else f.node(node.args[0])
     given = ", ".join(f.row(a, rows) for a in node.args)
-    f.body(f"{node.op}({given}, {out}, {_extent(image.axes)})")
+    f.body(f"{node.op}({given}, {out}, {f.arrays.numbers(_extent(image.axes))})")
 
 
 PRIMITIVES = {

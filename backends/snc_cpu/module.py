@@ -36,8 +36,6 @@ from snc_cpu.primitives import *
 REAL = np.{dtype}
 F = np.{dtype}
 D = np.float64
-ALWAYS = np.ones(100_000, np.uint8)
-NEVER = np.zeros(100_000, np.uint8)
 '''
 
 

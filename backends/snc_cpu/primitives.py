@@ -18,6 +18,88 @@ TILE = (
 
 
 @njit(cache=True)
+def two(numbers):
+    """The first 2 numbers of an array as a tuple."""
+    return (numbers[0], numbers[1])
+
+
+@njit(cache=True)
+def three(numbers):
+    """The first 3 numbers of an array as a tuple."""
+    return (numbers[0], numbers[1], numbers[2])
+
+
+@njit(cache=True)
+def five(numbers):
+    """The first 5 numbers of an array as a tuple."""
+    return (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4])
+
+
+@njit(cache=True)
+def seven(numbers):
+    """The first 7 numbers of an array as a tuple."""
+    return (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6])
+
+
+@njit(cache=True)
+def nine(numbers):
+    """The first 9 numbers of an array as a tuple."""
+    return (
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[4],
+        numbers[5],
+        numbers[6],
+        numbers[7],
+        numbers[8],
+    )
+
+
+@njit(cache=True)
+def thirteen(numbers):
+    """The first 13 numbers of an array as a tuple."""
+    return (
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[4],
+        numbers[5],
+        numbers[6],
+        numbers[7],
+        numbers[8],
+        numbers[9],
+        numbers[10],
+        numbers[11],
+        numbers[12],
+    )
+
+
+@njit(cache=True)
+def fifteen(numbers):
+    """The first 15 numbers of an array as a tuple."""
+    return (
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[4],
+        numbers[5],
+        numbers[6],
+        numbers[7],
+        numbers[8],
+        numbers[9],
+        numbers[10],
+        numbers[11],
+        numbers[12],
+        numbers[13],
+        numbers[14],
+    )
+
+
+@njit(cache=True)
 def copy_row(to, source):
     """to = source, one dimension. Array assignment by `[:]` would cost seconds of compilation."""
     for i in range(to.size):
@@ -127,11 +209,13 @@ def gather(w, at, of, count, out):
 
 
 @njit(cache=True)
-def transpose(w, out, rows, columns):
-    """out[j, i] = w[i, j], both flat."""
-    for i in range(rows):
-        for j in range(columns):
-            out[j * rows + i] = w[i * columns + j]
+def transpose(w, out, shape):
+    """out[k, j, i] = w[k, i, j], both flat: a matrix, or one for each weight of a kernel."""
+    rows, columns = two(shape)
+    for first in range(0, w.size, rows * columns):
+        for i in range(rows):
+            for j in range(columns):
+                out[first + j * rows + i] = w[first + i * columns + j]
 
 
 @njit(cache=True)
@@ -181,21 +265,162 @@ def dense_w(acc, a, z, opened, steps, batch, low, high):
 
 
 @njit(cache=True, parallel=True)
-def dense_product(acc, a, z, opened, steps, batch, pre, post):
+def dense_product(acc, a, z, opened, steps, batch, shape):
     """The weight product of a dense projection, parallel over blocks of presynaptic neurons.
 
     The blocks depend on the projection only, so the order of every sum is the same for any threads.
     """
+    pre, post = two(shape)
     whole = acc.reshape((pre, post))
     size = min(max(-(-pre // 2), 32), LARGEST)
     for owner in prange(-(-pre // size)):
         dense_w(whole, a, z, opened, steps, batch, owner * size, min((owner + 1) * size, pre))
 
 
+@njit(cache=True)
+def pixel_events(x, at, count, channels):
+    """The channels that are not 0 at every pixel, in order; a count is negative if they are not all 1."""
+    for p in range(count.size):
+        found, ones = np.int64(0), True
+        for i in range(channels):
+            value = x[p * channels + i]
+            at[p, found] = i
+            found += value != 0
+            ones &= (value == 0) | (value == 1)
+        count[p] = found if ones else -found
+
+
+@njit(cache=True)
+def add_pixel(matrix, x, p, at, of, count, out):
+    """out += the rows of a matrix for the channels listed at a pixel."""
+    if count > 0:
+        add_rows(matrix, at, count, out)
+    elif count < 0:
+        first = p * matrix.shape[0]
+        for e in range(-count):
+            of[e] = x[first + at[e]]
+        add_scaled_rows(matrix, at, of, -count, out)
+
+
+@njit(cache=True)
+def conv(w, x, at, of, count, out, shape):
+    """A convolution, one weight of the kernel after the other, whose matrix then stays in the cache.
+
+    shape: height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups (1 here).
+    """
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, _ = thirteen(
+        shape
+    )
+    fill_row(out, 0)
+    weights, whole = w.reshape((kh * kw, inputs, outputs)), out.reshape((rows * columns, outputs))
+    for k in range(kh):
+        for l in range(kw):
+            for r in range(rows):
+                y = r * stride + k * dilation - ph
+                if y < 0 or y >= height:
+                    continue
+                for c in range(columns):
+                    q = c * stride + l * dilation - pw
+                    if q >= 0 and q < width:
+                        p = y * width + q
+                        add_pixel(
+                            weights[k * kw + l], x, p, at[p], of, count[p], whole[r * columns + c]
+                        )
+
+
+@njit(cache=True)
+def conv_x(w, a, at, of, count, out, shape):
+    """The transpose of a convolution in its input; w is [kh, kw, outputs, inputs], shape as for `conv`."""
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, _ = thirteen(
+        shape
+    )
+    fill_row(out, 0)
+    weights, whole = w.reshape((kh * kw, outputs, inputs)), out.reshape((height * width, inputs))
+    for k in range(kh):
+        for l in range(kw):
+            for r in range(rows):
+                y = r * stride + k * dilation - ph
+                if y < 0 or y >= height:
+                    continue
+                for c in range(columns):
+                    q = c * stride + l * dilation - pw
+                    if q >= 0 and q < width:
+                        p = r * columns + c
+                        add_pixel(
+                            weights[k * kw + l], a, p, at[p], of, count[p], whole[y * width + q]
+                        )
+
+
+@njit(cache=True)
+def channel_events(x, low, high, inputs, at, of, count):
+    """For the channels of one owner, the pixels where they are not 0 and what stands there."""
+    for i in range(high - low):
+        count[i] = 0
+    for p in range(x.size // inputs):
+        for i in range(low, high):
+            value = x[p * inputs + i]
+            if value != 0:
+                c = count[i - low]
+                at[i - low, c] = p
+                of[i - low, c] = value
+                count[i - low] = c + 1
+
+
+@njit(cache=True)
+def conv_w(acc, a, z, opened, steps, batch, shape, low, high):
+    """acc[k, l, i] += the signal's rows at the pixels that see channel i through weight (k, l)."""
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, _ = thirteen(
+        shape
+    )
+    pixels, mine = height * width, high - low
+    at, of = np.empty((mine, pixels), np.uint32), np.empty((mine, pixels), a.dtype)
+    count = np.zeros(mine, np.int64)
+    seen, scale = np.empty(pixels, np.uint32), np.empty(pixels, a.dtype)
+    whole = acc.reshape((kh * kw, inputs, outputs))
+    for s in range(steps):
+        if not opened[s]:
+            continue
+        for b in range(batch):
+            if silent(a[s, b]):
+                continue
+            signal = a[s, b].reshape((rows * columns, outputs))
+            channel_events(z[s, b], low, high, inputs, at, of, count)
+            for k in range(kh):
+                for l in range(kw):
+                    for i in range(mine):
+                        found, ones = np.int64(0), True
+                        for e in range(count[i]):
+                            y = at[i, e] // width + ph - k * dilation
+                            q = at[i, e] % width + pw - l * dilation
+                            if y % stride or q % stride:
+                                continue
+                            r, c = y // stride, q // stride
+                            if r >= 0 and r < rows and c >= 0 and c < columns:
+                                seen[found] = r * columns + c
+                                scale[found] = of[i, e]
+                                ones &= of[i, e] == 1
+                                found += 1
+                        if ones:
+                            add_rows(signal, seen, found, whole[k * kw + l, low + i])
+                        else:
+                            add_scaled_rows(signal, seen, scale, found, whole[k * kw + l, low + i])
+
+
+@njit(cache=True, parallel=True)
+def conv_product(acc, a, z, opened, steps, batch, shape):
+    """The weight product of a convolution, parallel over blocks of presynaptic channels."""
+    size = min(max(-(-shape[2] // 2), 16), 128)
+    for owner in prange(-(-shape[2] // size)):
+        low, high = owner * size, min((owner + 1) * size, shape[2])
+        conv_w(acc, a, z, opened, steps, batch, shape, low, high)
+
+
 @njit(cache=True, fastmath=PRODUCT)
-def conv(w, x, out, shape):
-    """A convolution. shape: height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups."""
-    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = shape
+def grouped_conv(w, x, out, shape):
+    """A convolution in groups; shape as for `conv`, the number of groups last."""
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
+        thirteen(shape)
+    )
     fill_row(out, 0)
     mine, per = inputs // groups, outputs // groups
     for r in range(rows):
@@ -222,9 +447,11 @@ def conv(w, x, out, shape):
 
 
 @njit(cache=True, fastmath=PRODUCT)
-def conv_x(w, a, out, shape):
-    """The transpose of a convolution in its input; shape as for `conv`."""
-    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = shape
+def grouped_conv_x(w, a, out, shape):
+    """The transpose of a convolution in groups in its input; shape as for `conv`."""
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
+        thirteen(shape)
+    )
     fill_row(out, 0)
     mine, per = inputs // groups, outputs // groups
     for r in range(rows):
@@ -251,9 +478,11 @@ def conv_x(w, a, out, shape):
 
 
 @njit(cache=True, fastmath=PRODUCT)
-def conv_w(acc, a, z, opened, steps, batch, shape, owner):
+def grouped_conv_w(acc, a, z, opened, steps, batch, shape, owner):
     """One presynaptic channel's part of the weight product of a convolution."""
-    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = shape
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
+        thirteen(shape)
+    )
     mine, per = inputs // groups, outputs // groups
     g = owner // mine
     inner = owner - g * mine
@@ -283,16 +512,18 @@ def conv_w(acc, a, z, opened, steps, batch, shape, owner):
 
 
 @njit(cache=True, parallel=True)
-def conv_product(acc, a, z, opened, steps, batch, shape):
-    """The weight product of a convolution, parallel over presynaptic channels."""
+def grouped_conv_product(acc, a, z, opened, steps, batch, shape):
+    """The weight product of a convolution in groups, parallel over presynaptic channels."""
     for owner in prange(shape[2]):
-        conv_w(acc, a, z, opened, steps, batch, shape, owner)
+        grouped_conv_w(acc, a, z, opened, steps, batch, shape, owner)
 
 
 @njit(cache=True, fastmath=PRODUCT)
 def conv_transpose(w, x, out, shape):
     """A transposed convolution; w is [kh, kw, pre, post], shape that of the convolution from post to pre."""
-    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = shape
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
+        thirteen(shape)
+    )
     fill_row(out, 0)
     mine, per = inputs // groups, outputs // groups
     for r in range(rows):
@@ -320,7 +551,9 @@ def conv_transpose(w, x, out, shape):
 @njit(cache=True, fastmath=PRODUCT)
 def conv_transpose_x(w, a, out, shape):
     """The transpose of a transposed convolution in its input; shape as for `conv_transpose`."""
-    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = shape
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
+        thirteen(shape)
+    )
     mine, per = inputs // groups, outputs // groups
     for r in range(rows):
         for c in range(columns):
@@ -346,7 +579,9 @@ def conv_transpose_x(w, a, out, shape):
 @njit(cache=True, fastmath=PRODUCT)
 def conv_transpose_w(acc, a, z, opened, steps, batch, shape, owner):
     """One presynaptic channel's part of the weight product of a transposed convolution."""
-    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = shape
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
+        thirteen(shape)
+    )
     mine, per = inputs // groups, outputs // groups
     for s in range(steps):
         if not opened[s]:
@@ -384,7 +619,9 @@ def conv_transpose_product(acc, a, z, opened, steps, batch, shape):
 @njit(cache=True)
 def patches(x, out, shape):
     """What each output pixel of a convolution sees; shape as for `conv`, then the strides of channels and pixels."""
-    height, width, inputs, rows, columns, _, kh, kw, stride, ph, pw, dilation, _, step, hop = shape
+    height, width, inputs, rows, columns, _, kh, kw, stride, ph, pw, dilation, _, step, hop = (
+        fifteen(shape)
+    )
     fill_row(out, 0)
     for k in range(kh):
         for l in range(kw):
@@ -405,7 +642,7 @@ def patches(x, out, shape):
 @njit(cache=True)
 def max_pool(x, out, shape):
     """shape: height, width, channels, rows, columns, kh, kw, sh, sw."""
-    _, width, channels, rows, columns, kh, kw, sh, sw = shape
+    _, width, channels, rows, columns, kh, kw, sh, sw = nine(shape)
     for r in range(rows):
         for c in range(columns):
             for o in range(channels):
@@ -421,7 +658,7 @@ def max_pool(x, out, shape):
 @njit(cache=True)
 def max_pool_x(x, bar, out, shape):
     """The derivative goes to the first maximum in row-major order."""
-    _, width, channels, rows, columns, kh, kw, sh, sw = shape
+    _, width, channels, rows, columns, kh, kw, sh, sw = nine(shape)
     fill_row(out, 0)
     for r in range(rows):
         for c in range(columns):
@@ -439,7 +676,7 @@ def max_pool_x(x, bar, out, shape):
 @njit(cache=True)
 def avg_pool(x, out, shape):
     """The mean of every window."""
-    _, width, channels, rows, columns, kh, kw, sh, sw = shape
+    _, width, channels, rows, columns, kh, kw, sh, sw = nine(shape)
     for r in range(rows):
         for c in range(columns):
             for o in range(channels):
@@ -453,7 +690,7 @@ def avg_pool(x, out, shape):
 @njit(cache=True)
 def avg_pool_x(bar, out, shape):
     """Equal shares for all of a window."""
-    _, width, channels, rows, columns, kh, kw, sh, sw = shape
+    _, width, channels, rows, columns, kh, kw, sh, sw = nine(shape)
     fill_row(out, 0)
     for r in range(rows):
         for c in range(columns):
@@ -470,7 +707,7 @@ def avg_pool_to(x, out, shape):
 
     shape: height, width, channels, rows, columns.
     """
-    height, width, channels, rows, columns = shape
+    height, width, channels, rows, columns = five(shape)
     for r in range(rows):
         y0, y1 = r * height // rows, -(-(r + 1) * height // rows)
         for c in range(columns):
@@ -486,7 +723,7 @@ def avg_pool_to(x, out, shape):
 @njit(cache=True)
 def avg_pool_to_x(bar, out, shape):
     """The transpose of the adaptive mean."""
-    height, width, channels, rows, columns = shape
+    height, width, channels, rows, columns = five(shape)
     fill_row(out, 0)
     for r in range(rows):
         y0, y1 = r * height // rows, -(-(r + 1) * height // rows)
@@ -523,7 +760,7 @@ def taps(i, before, after, antialias, corners):
 @njit(cache=True)
 def resize(x, out, shape):
     """Bilinear interpolation. shape: height, width, channels, rows, columns, antialias, corners."""
-    height, width, channels, rows, columns, antialias, corners = shape
+    height, width, channels, rows, columns, antialias, corners = seven(shape)
     fill_row(out, 0)
     for r in range(rows):
         top, bottom, y, tall, down = taps(r, height, rows, antialias, corners)
@@ -542,7 +779,7 @@ def resize(x, out, shape):
 @njit(cache=True)
 def resize_x(a, out, shape):
     """The transpose of `resize`, of the same shape."""
-    height, width, channels, rows, columns, antialias, corners = shape
+    height, width, channels, rows, columns, antialias, corners = seven(shape)
     fill_row(out, 0)
     for r in range(rows):
         top, bottom, y, tall, down = taps(r, height, rows, antialias, corners)
@@ -561,7 +798,7 @@ def resize_x(a, out, shape):
 @njit(cache=True)
 def warp(image, flow, out, shape):
     """The image where the flow points, 0 outside. shape: height, width, channels."""
-    height, width, channels = shape
+    height, width, channels = three(shape)
     fill_row(out, 0)
     for r in range(height):
         for c in range(width):
@@ -578,7 +815,7 @@ def warp(image, flow, out, shape):
 @njit(cache=True)
 def warp_image(flow, a, out, shape):
     """The transpose of `warp` in the image."""
-    height, width, channels = shape
+    height, width, channels = three(shape)
     fill_row(out, 0)
     for r in range(height):
         for c in range(width):
@@ -595,7 +832,7 @@ def warp_image(flow, a, out, shape):
 @njit(cache=True)
 def warp_flow(image, flow, a, out, shape):
     """The derivative of `warp` by both channels of the flow."""
-    height, width, channels = shape
+    height, width, channels = three(shape)
     fill_row(out, 0)
     for r in range(height):
         for c in range(width):
