@@ -425,12 +425,21 @@ class Function:
             else f"{self.use(self.arrays.add('numbers', 'numbers', '', ('2',), 'I'))}[1]"
         )
         epoch = self.use(self.arrays.add("numbers", "numbers", "", ("2",), "I")) + "[0]"
-        word = f"word({element}, {step}, {sample}, {epoch}, {key}[0], {key}[1])"
+        counter = f"{element}, {step}, {sample}, {epoch}"
+        word = f"word({counter}, {key}[0], {key}[1])"
         one, zero = number(1.0, wide), number(0.0, wide)
         p = [self.operand(a, variables, flat, True) for a in node.args]
         if node.get("draw") == "bernoulli":
             return f"{one} if D({word}) < np.rint({p[0]} * D(4294967296.0)) else {zero}"
-        return f"{'D' if wide else 'F'}({p[0]} + ({p[1]} - {p[0]}) * D({word} >> np.uint64(8)) * D({2.0**-24!r}))"
+        kind = "D" if wide else "F"
+        match node.get("draw"):
+            case "normal":
+                return f"{kind}({p[0]} * normal_of({word}))"
+            case "poisson":
+                return f"{kind}(poisson_of({word}, {p[0]}))"
+            case "gamma":
+                return f"{kind}(gamma_of({counter}, {key}[0], {key}[1], {p[0]}, {p[1]}))"
+        return f"{kind}({p[0]} + ({p[1]} - {p[0]}) * D({word} >> np.uint64(8)) * D({2.0**-24!r}))"
 
     def store(self, target: str, node: Node, variables: dict[Axis, str], flat: str | None) -> None:
         """Put a value of the current loop into an array."""

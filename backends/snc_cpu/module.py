@@ -32,6 +32,7 @@ import math
 import numpy as np
 from numba import njit, prange
 from snc_cpu.primitives import *
+from snc_cpu.draws import *
 
 REAL = np.{dtype}
 F = np.{dtype}
@@ -42,11 +43,22 @@ D = np.float64
 def emit_program(program: Program) -> KernelSource:
     """The text of both graphs of a program."""
     # The compiler's cache looks at this file only: another version of what it calls is another text.
-    used = hashlib.sha256(files("snc_cpu").joinpath("primitives.py").read_bytes()).hexdigest()[:12]
-    parts = [HEADER.format(name=program.name, dtype=program.dtype, primitives=used)]
+    parts = [HEADER.format(name=program.name, dtype=program.dtype, primitives=_called())]
     for name, graph in graphs(program):
         parts.append(emit_graph(name, graph).text)
     return KernelSource(program.name, "\n\n".join(parts), program)
+
+
+def _called() -> str:
+    """A hash of all that emitted code calls."""
+    digest = hashlib.sha256()
+    for module, name in (
+        ("snc_cpu", "primitives.py"),
+        ("snc_cpu", "draws.py"),
+        ("snc", "draws.py"),
+    ):
+        digest.update(files(module).joinpath(name).read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def graphs(program: Program) -> list[tuple[str, Graph]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from snc import random
+from snc import draws, random
 from snc.graph.clock import clocks_of
 from snc.graph.graph import SAMPLE, Axes, Graph, Group, Node, State
 from snc.module import Feed, Outcome, Store
@@ -284,18 +284,47 @@ def in_order(value: Array, have: Axes, want: Axes) -> Array:
 def draw(node: Node, p: list[Array], axes: list[Axes], feed: Feed, t: int) -> Array:
     """Values of a random stream: they depend on seed, name, epoch, sample, step and element only."""
     when = {"step": t, "sequence": 0, "epoch": 0}[node.get("every")]
-    features = tuple(a for a in node.axes if a.size)
-    n = int(np.prod([a.size for a in features], dtype=int))
+    elements = np.arange(int(np.prod([a.size for a in node.axes if a.size], dtype=int)))
     samples = feed.samples if node.axes else np.array([feed.number])
-    words = random.words(feed.seed, node.get("stream"), n, samples, when, feed.epoch)
+    stream = random.key(feed.seed, node.get("stream"))
     order = file_order(node.axes)
     shape = tuple(a.size or feed.batch for a in order)
-    words = in_order(words.reshape(shape), order, node.axes) if node.axes else words.reshape(())
-    if node.get("draw") == "bernoulli":
-        limit = np.round(np.asarray(p[0]) * 2.0**32)
-        spread = limit.reshape(
-            [limit.shape[axes[0].index(a)] if a in axes[0] else 1 for a in node.axes]
-        )
-        return (words < spread).astype(float)
-    low, high = p
-    return low + (high - low) * (words >> np.uint32(8)) * 2.0**-24
+
+    def placed(drawn: Array) -> Array:
+        """[samples, elements, ...] with the node's axes first."""
+        more = drawn.shape[2:]
+        whole = drawn.reshape((*shape, *more))
+        last = range(len(shape), len(shape) + len(more))
+        return whole.transpose([*(order.index(a) for a in node.axes), *last])
+
+    def block(attempt: int) -> Array:
+        """Four words for every element."""
+        first = elements[None, :] * draws.ATTEMPTS + attempt
+        return placed(random.philox(first, when, samples[:, None], feed.epoch, *stream))
+
+    given = [spread(x, have, node.axes) for x, have in zip(p, axes, strict=True)]
+    if node.get("draw") == "gamma":
+        return draws.as_gamma(block, *given)
+    words = random.words(feed.seed, node.get("stream"), elements.size, samples, when, feed.epoch)
+    return from_words(node.get("draw"), placed(words), given)
+
+
+def spread(value: Array, have: Axes, want: Axes) -> Array:
+    """A value with an axis of length 1 for each that it lacks."""
+    value = np.asarray(value, float)
+    return value.reshape([value.shape[have.index(a)] if a in have else 1 for a in want])
+
+
+def from_words(what: str, words: Array, given: list[Array]) -> Array:
+    """One number for each word."""
+    match what:
+        case "bernoulli":
+            return (words < np.round(given[0] * 2.0**32)).astype(float)
+        case "uniform":
+            low, high = given
+            return low + (high - low) * (words >> np.uint32(8)) * 2.0**-24
+        case "normal":
+            return given[0] * draws.as_normal(words)
+        case "poisson":
+            return draws.as_poisson(words, given[0])
+    raise KeyError(what)

@@ -327,6 +327,10 @@ class Context:
         span: Span = NOWHERE,
     ) -> Val:
         """A stored array and its node; `order` are its axes as files have them."""
+        if takes_values(first):
+            self.fail(
+                mistakes.not_a_number(span, f"what `{first.word}` is given for a first value")
+            )
         shape = tuple(a.size for a in order)
         self.stored.setdefault(name, Stored(name, shape, role, first, *fans))
         node = self.builder.node("stored", (), order, span, note=name, name=name, order=order)
@@ -386,6 +390,16 @@ def feeds(ctx: Context, node: str) -> set[str]:
                 if not number and any(numbers)
             ]
     return seen
+
+
+def takes_values(draw: Draw) -> bool:
+    """Whether a draw is given values, which only what is drawn during a sequence can be."""
+    if draw.word in ("copy", "computed"):
+        return False
+    return any(
+        takes_values(a) if isinstance(a, Draw) else isinstance(a, str) and a.startswith("@")
+        for a in draw.arguments
+    )
 
 
 def _around(span: Span, inner: Span) -> bool:

@@ -7,12 +7,14 @@ from snc.build.context import Context, file_axes
 from snc.build.evaluate import define, evaluate, frame_for
 from snc.build.frame import Definition, Frame
 from snc.build.values import Failed, First, Instance, Lst, Num, Object, Population, Val, Word
+from snc.diagnostics import listing
 from snc.graph.graph import SAMPLE, Axes, Axis, State, Write, canonical, features
 from snc.lang import ast
 from snc.model.library import Declared
 from snc.model.plan import Draw, Stored
 from snc.source import Span
 
+RANDOM = ("bernoulli", "uniform", "normal", "poisson", "gamma")
 EVERY = {"step": "step", "steps": "step", "sequence": "sequence", "epoch": "epoch"}
 
 
@@ -172,22 +174,34 @@ def _random(
                 "not-a-draw", "`random` needs a draw, e.g. `bernoulli(0.9)`", statement.span
             )
         )
-    if first.draw.word not in ("bernoulli", "uniform"):
-        ctx.fail(mistakes.not_yet(statement.span, f"`random` drawn by `{first.draw.word}`"))
+    if first.draw.word not in RANDOM:
+        known = listing([f"`{w}`" for w in RANDOM])
+        text = f"`{first.draw.word}` is no draw for `random`, which takes {known}"
+        ctx.fail(mistakes.simple("not-a-draw", text, statement.value.span))  # type: ignore[union-attr]
     sampled = any(a.kind == "sample" for a in axes) or bool(axes)
     whole = canonical((SAMPLE, *axes)) if sampled else ()
-    args: list[str] = []
-    numbers: list[float] = []
-    for argument in first.draw.arguments:
-        if isinstance(argument, str) and argument.startswith("@"):
-            args.append(argument[1:])
-        elif isinstance(argument, float):
-            args.append(ctx.builder.number(argument))
-            numbers.append(argument)
+    args = [
+        argument[1:] if isinstance(argument, str) else ctx.builder.number(float(argument))  # type: ignore[arg-type]
+        for argument in first.draw.arguments
+    ]
+    for argument in args:
+        _fits_draw(ctx, statement, argument, whole)
     node = ctx.builder.node(
         "random", args, whole, statement.span, stream=path, draw=first.draw.word, every=every
     )
     return _labelled(ctx, frame, statement.name.text, node, path)
+
+
+def _fits_draw(ctx: Context, statement: ast.Storage, argument: str, whole: Axes) -> None:
+    """What a draw is given must have the places of what is drawn, or fewer."""
+    if statement.shape and not whole:
+        return  # what the bracket names is not known yet in this round
+    have = ctx.builder.axes(argument)
+    if any(a not in whole for a in have) and not ctx.unsettled(ctx.wrap(argument)):
+        span = statement.value.span if statement.value else statement.span
+        ctx.fail(
+            mistakes.different_shapes(span, statement.name.span, whole, span, features(have), "")
+        )
 
 
 def declared_axes(ctx: Context, frame: Frame, statement: ast.Storage) -> Axes:

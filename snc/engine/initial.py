@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snc.diagnostics import InternalError
+from snc.draws import as_poisson
 from snc.model.plan import Draw, Stored
 from snc.module import Store
-from snc.random import normal, uniform
+from snc.random import as_bernoulli, normal, uniform, words
 
 Values = NDArray[np.float64]
 
@@ -50,7 +51,8 @@ def draw(what: Draw, shape: tuple[int, ...], stored: Stored, seed: int, name: st
 
     zeros, ones, fill(v); uniform(low, high), uniform(b) is uniform(-b, b); normal(deviation);
     kaiming_normal(fan): deviation sqrt(2 / fan); kaiming_uniform(fan): within sqrt(6 / fan);
-    fan_in_uniform(scale): within scale / sqrt(fan_in); gamma(shape, rate); one_per_column(draw).
+    fan_in_uniform(scale): within scale / sqrt(fan_in); gamma(shape, rate); bernoulli(p);
+    poisson(rate); one_per_column(draw).
     """
     given = what.arguments
     match what.word:
@@ -74,6 +76,11 @@ def draw(what: Draw, shape: tuple[int, ...], stored: Stored, seed: int, name: st
         case "fan_in_uniform":
             bound = _number(given, 0, 1.0) / sqrt(max(stored.fan_in, 1))
             return _within(bound, shape, seed, name)
+        case "bernoulli":
+            drawn = words(seed, name, prod(shape))[0].reshape(shape)
+            return as_bernoulli(drawn, _number(given, 0)).astype(np.float64)
+        case "poisson":
+            return as_poisson(words(seed, name, prod(shape))[0].reshape(shape), _number(given, 0))
         case "gamma":
             return _gamma(_number(given, 0), shape, seed, name) / _number(given, 1, 1.0)
         case "one_per_column":

@@ -84,7 +84,14 @@ neuron started(i, leak = 0.8, theta = 0.4, surrogate = triangle):
 block noisy(x, p):
     random now[x]   = bernoulli(p) every step
     random flips[x] = uniform(0.5, 1.5) every sequence
-    output x * now * flips
+    random shift[x] = normal(0.1) every step
+    random wide     = normal(0.1) every epoch
+    random slow[x]  = gamma(0.7, 2) every sequence
+    random fast[x]  = gamma(3, 9) every step
+    random more[x]  = poisson(0.2 * x + 0.01) every step
+    random many[4]  = poisson(900) every sequence
+    random low[x]   = uniform(-p, slow) every step
+    output x * now * flips + shift + wide + 0.1 * slow * fast + 0.1 * more + 1e-4 * sum(many) + 0.01 * low
 block contrast(e, g):
     logits   = pair_dot(e, g, over = channel)
     distance = pair_distance(e, e, over = channel, offset = 1e-9)

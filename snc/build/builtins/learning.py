@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from snc.build import mistakes
 from snc.build.builtins.table import Arguments
-from snc.build.context import Context, feeds
+from snc.build.context import Context, feeds, takes_values
 from snc.build.values import First, Object, Val
 from snc.graph.graph import SAMPLE, Axis, features
-from snc.model.plan import Draw
 
 
 def one_number(ctx: Context, a: Arguments, name: str) -> Val:
@@ -37,6 +36,8 @@ def _gradient(ctx: Context, a: Arguments) -> Object:
                 )
             )
         draw = back.draw
+        if takes_values(draw):
+            ctx.fail(mistakes.not_a_number(a.place("backward"), f"what `{draw.word}` is given"))
     node = ctx.builder.node(
         "gradient",
         (loss.node, by.node),
@@ -91,16 +92,4 @@ def _influence(ctx: Context, a: Arguments) -> Object:
     return ctx.wrap(ctx.builder.node("influence", (node, by.node, *own), axes, a.span))
 
 
-def draw_argument(ctx: Context, a: Arguments, name: str) -> float | str:
-    """A number of a draw; `@node` for a value."""
-    value = a.get(name)
-    if isinstance(value, Val):
-        return "@" + value.node
-    return a.number(name)
-
-
-def _bernoulli(ctx: Context, a: Arguments) -> Object:
-    return First(Draw("bernoulli", (draw_argument(ctx, a, "p"),)))
-
-
-RUN = {"gradient": _gradient, "bptt": _bptt, "influence": _influence, "bernoulli": _bernoulli}
+RUN = {"gradient": _gradient, "bptt": _bptt, "influence": _influence}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from snc.build import mistakes
 from snc.build.builtins.table import Arguments
 from snc.build.context import Context
-from snc.build.values import Config, First, Num, Object, Word
+from snc.build.values import Config, First, Num, Object, Val, Word
 from snc.model.plan import Draw
 
 
@@ -18,10 +18,28 @@ def _fixed(word: str, *names: tuple[str, float | None]) -> Callable[[Context, Ar
     return run
 
 
+def _drawn(word: str, *names: str) -> Callable[[Context, Arguments], Object]:
+    """A draw whose arguments may be values where it is drawn anew (`random`): `@node` is one."""
+
+    def run(ctx: Context, a: Arguments) -> Object:
+        return First(Draw(word, tuple(_number_or_value(ctx, a, n) for n in names)))
+
+    return run
+
+
+def _number_or_value(ctx: Context, a: Arguments, name: str) -> float | str:
+    value = a.get(name)
+    if not isinstance(value, Val) or ctx.builder.value_of(value.node) is not None:
+        return a.number(name)
+    if value.dim:
+        ctx.fail(mistakes.not_plain(a.place(name), f"`{name}` of `{a.what}`", value.dim))
+    return "@" + value.node
+
+
 def _uniform(ctx: Context, a: Arguments) -> Object:
-    low = a.number("low")
     if "high" in a.values:
-        return First(Draw("uniform", (low, a.number("high"))))
+        return _drawn("uniform", "low", "high")(ctx, a)
+    low = a.number("low")
     return First(Draw("uniform", (-low, low)))
 
 
@@ -56,9 +74,9 @@ def _top(ctx: Context, a: Arguments) -> Object:
 
 RUN = {
     "zeros": _fixed("zeros"), "ones": _fixed("ones"), "fill": _fixed("fill", ("value", None)),
-    "uniform": _uniform, "normal": _fixed("normal", ("deviation", None)),
+    "uniform": _uniform, "normal": _drawn("normal", "deviation"), "bernoulli": _drawn("bernoulli", "p"),
     "kaiming_normal": _kaiming("kaiming_normal"), "kaiming_uniform": _kaiming("kaiming_uniform"),
     "fan_in_uniform": _fixed("fan_in_uniform", ("scale", 1.0)), "one_per_column": _one_per_column,
-    "poisson": _fixed("poisson", ("rate", None)), "gamma": _fixed("gamma", ("shape", None), ("rate", None)),
+    "poisson": _drawn("poisson", "rate"), "gamma": _drawn("gamma", "shape", "rate"),
     **{w: _config(w) for w in ("sgd", "adam", "adamax", "cosine", "plateau", "drops")}, "top": _top,
 }  # fmt: skip
