@@ -654,7 +654,7 @@ def _period(ctx: Context, schedule: Any, frame: Frame) -> tuple[int, str]:
         ctx.fail(
             mistakes.simple(
                 "not-a-schedule",
-                "an update is `every step`, `every 10 steps` or `every sequence`",
+                "an update is `every step`, `every 10 steps`, `every sequence` or `every 4 sequences`",
                 getattr(schedule, "span", frame_span(frame)),
             )
         )
@@ -663,9 +663,7 @@ def _period(ctx: Context, schedule: Any, frame: Frame) -> tuple[int, str]:
         return 1, period.text + "s"
     value = ctx.pick(evaluate(ctx, period, frame))
     if isinstance(value, Num) and value.unit == "sequences":
-        if value.value != 1:
-            ctx.fail(mistakes.not_yet(period.span, "an update every several sequences"))
-        return 1, "sequences"
+        return ctx.whole(Num(value.value), period.span, "the number of sequences"), "sequences"
     if isinstance(value, Num) and value.dim == 1:
         steps = value.steps if value.steps is not None else value.value / (ctx.dt or float("nan"))
         return ctx.whole(Num(round(steps, 6)), period.span, "the number of steps"), "steps"
@@ -691,7 +689,7 @@ def _optimiser(learning: Learning, expression: Any, file: File) -> optimise.Opti
             ctx.fail(
                 mistakes.simple(
                     "not-an-optimiser",
-                    "an optimiser is `adam(1e-3)`, `sgd(0.1)`, `adamax(...)`",
+                    "an optimiser is `sgd(0.1)`, `nag(...)`, `adam(1e-3)`, `adamax(...)` or `rmsprop(...)`",
                     expression.span,
                 )
             )

@@ -1,7 +1,9 @@
 """Optimisers as equations: an update is ordinary nodes, evaluated when a group of parameters commits.
 
 Every optimiser is element by element, so `adam` for all parameters and one `adam` for each are the same.
-Moments and the number of updates are stored beside the parameter.
+Moments and the number of updates are stored beside the parameter. Where an update is due every several
+sequences, so are the gradients of the sequences so far and how many they are; the equations are evaluated
+at the end of every sequence, and their results taken at the last of a turn.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 
 from snc.build import mistakes
 from snc.build.context import Context
-from snc.build.values import Config, Lst, Num, Val
+from snc.build.values import Config, Lst, Val
 from snc.graph.graph import Group, Write
 from snc.model.plan import Draw, RateGroup, RateSchedule
 
@@ -28,10 +30,71 @@ def apply(
     ctx: Context, optimiser: Optimiser, group: Group, stored: str, value: Val, gradient: str
 ) -> None:
     """Add the writes that update one stored parameter from its accumulated gradient."""
-    rule = RULES[optimiser.config.word]
-    step = Step(ctx, optimiser, group, stored, value, gradient)
-    after = rule(step)
-    ctx.writes.append(Write(stored, after, group.name, group.gate, gradient))
+    turn = None
+    if group.unit == "sequences" and group.every > 1:
+        turn = turn_of(ctx, group)
+        gradient = _with_earlier(ctx, group, stored, value, gradient, turn)
+    step = Step(ctx, optimiser, group, stored, value, gradient, turn)
+    after = RULES[optimiser.config.word](step)
+    step.write(stored, step.bounded(after), value.node, gradient)
+
+
+# Updates every several sequences ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Where a group that is updated every several sequences stands at the end of one.
+
+    due: 1 where this sequence is the last of a turn. commit: 1 where it is, and some step of the turn
+    was inside the window.
+    """
+
+    due: str
+    commit: str
+
+
+def turn_of(ctx: Context, group: Group) -> Turn:
+    """Count sequences, from the start of the phase: both counts are stored, and so are checkpointed."""
+    b = ctx.builder
+    one, zero = b.number(1), b.number(0)
+
+    def counted(name: str, added: str) -> tuple[str, str]:
+        stored = f"optimiser.{group.name}.{name}"
+        return stored, b.add(ctx.store(stored, (), "optimiser", Draw("zeros")).node, added)
+
+    def keep(stored: str, now: str, due: str) -> None:
+        if not any(w.stored == stored for w in ctx.writes):
+            ctx.writes.append(
+                Write(stored, b.apply("where", due, zero, now), group.name, group.gate)
+            )
+
+    # A sum over all steps of the sequence: the group then ends every sequence, also an idle one.
+    steps = b.node("collect", (one, one), (), group=group.name)
+    sequences, now = counted("sequences", b.apply("gt", steps, zero))
+    due = b.apply("ge", now, b.number(group.every))
+    keep(sequences, now, due)
+    if b.value_of(group.gate):
+        return Turn(due, due)
+    inside = b.node("collect", (one, group.gate), (), group=group.name)
+    opened, seen = counted("opened", inside)
+    keep(opened, seen, due)
+    return Turn(due, b.apply("and", due, b.apply("gt", seen, zero)))
+
+
+def _with_earlier(
+    ctx: Context, group: Group, stored: str, value: Val, gradient: str, turn: Turn
+) -> str:
+    """The gradient added to that of the earlier sequences of the turn, which is stored."""
+    b, name = ctx.builder, f"{stored}.sum"
+    order = b.nodes[value.node].get("order")
+    total = b.add(ctx.store(name, order, "optimiser", Draw("zeros")).node, gradient)
+    left = b.apply("where", turn.due, b.number(0), total)
+    ctx.writes.append(Write(name, left, group.name, group.gate))
+    return total
+
+
+# Equations ----------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -44,6 +107,13 @@ class Step:
     stored: str
     value: Val
     gradient: str
+    turn: Turn | None = None
+
+    def write(self, name: str, value: str, before: str, gradient: str = "") -> None:
+        """A stored array gets its new value, or keeps the one before while a turn is not over."""
+        if self.turn is not None:
+            value = self.ctx.builder.apply("where", self.turn.commit, value, before)
+        self.ctx.writes.append(Write(name, value, self.group.name, self.group.gate, gradient))
 
     def number(self, name: str, default: float) -> str:
         """An argument as a constant."""
@@ -53,21 +123,34 @@ class Step:
         number = self.ctx.constant(given, self.optimiser.config.span, f"`{name}`")
         return self.ctx.builder.number(number)
 
-    def betas(self, default: tuple[float, float]) -> tuple[float, float]:
-        """The two decays of the moments."""
-        given = self.optimiser.config.get("betas")
+    def two(self, name: str, code: str) -> tuple[float, float] | None:
+        """An argument that is a list of two numbers."""
+        given = self.optimiser.config.get(name)
         if given is None:
-            return default
+            return None
         items = given.items if isinstance(given, Lst) else ()
-        if len(items) != 2:
-            self.ctx.fail(
-                mistakes.simple(
-                    "bad-betas", "`betas` takes two numbers", self.optimiser.config.span
-                )
-            )
         span = self.optimiser.config.span
-        first, second = (self.ctx.constant(i, span, "`betas`") for i in items)
+        if len(items) != 2:
+            self.ctx.fail(mistakes.simple(code, f"`{name}` takes two numbers", span))
+        first, second = (self.ctx.constant(i, span, f"`{name}`") for i in items)
         return first, second
+
+    def betas(self) -> tuple[float, float]:
+        """The two decays of the moments."""
+        return self.two("betas", "bad-betas") or (0.9, 0.999)
+
+    def bounded(self, after: str) -> str:
+        """A weight's new value, clipped to the optimiser's bounds; a bias or gain has none."""
+        bounds = self.two("bounds", "bad-bounds")
+        weights = {p.owned.get("weight") for p in self.ctx.projections.values()}
+        if bounds is None or self.stored not in weights:
+            return after
+        low, high = bounds
+        if not low < high:
+            text = f"`bounds` goes from {low:g} to {high:g}; the lower one comes first"
+            self.ctx.fail(mistakes.simple("bad-bounds", text, self.optimiser.config.span))
+        b = self.ctx.builder
+        return b.apply("min", b.apply("max", after, b.number(low)), b.number(high))
 
     @property
     def rate(self) -> str:
@@ -82,9 +165,7 @@ class Step:
 
     def keep(self, name: str, value: str) -> str:
         """Write a moment."""
-        self.ctx.writes.append(
-            Write(f"{self.stored}.{name}", value, self.group.name, self.group.gate)
-        )
+        self.write(f"{self.stored}.{name}", value, self.moment(name))
         return value
 
     def count(self) -> str:
@@ -94,27 +175,53 @@ class Step:
         before = self.ctx.store(name, (), "optimiser", Draw("zeros")).node
         now = build.add(before, build.number(1))
         if not any(w.stored == name for w in self.ctx.writes):
-            self.ctx.writes.append(Write(name, now, self.group.name, self.group.gate))
+            self.write(name, now, before)
         return now
 
 
 def _sgd(s: Step) -> str:
     """theta - rate g; with momentum b = mu b + g, and g + mu b instead of b if nesterov."""
+    config = s.optimiser.config
+    ahead = config.get("nesterov")
+    looks_ahead = ahead is not None and bool(s.ctx.constant(ahead, config.span, "`nesterov`"))
+    if config.get("momentum") is None:
+        if looks_ahead:
+            s.ctx.fail(mistakes.missing_argument(config.span, "sgd", "momentum"))
+        return s.ctx.builder.sub(s.value.node, s.ctx.builder.mul(s.rate, s.gradient))
+    return _with_momentum(s, s.gradient, 0.0, looks_ahead)
+
+
+def _nag(s: Step) -> str:
+    """Nesterov's accelerated gradient: b = mu b + g, theta - rate (g + mu b)."""
+    return _with_momentum(s, s.gradient, 0.9, looks_ahead=True)
+
+
+def _with_momentum(s: Step, direction: str, default: float, looks_ahead: bool) -> str:
     b = s.ctx.builder
-    momentum = s.optimiser.config.get("momentum")
-    direction = s.gradient
-    if momentum is not None:
-        mu = s.number("momentum", 0.0)
-        buffer = s.keep("momentum", b.add(b.mul(mu, s.moment("momentum")), s.gradient))
-        nesterov = s.optimiser.config.get("nesterov")
-        looks_ahead = isinstance(nesterov, Num) and nesterov.value
-        direction = b.add(s.gradient, b.mul(mu, buffer)) if looks_ahead else buffer
+    mu = s.number("momentum", default)
+    buffer = s.keep("momentum", b.add(b.mul(mu, s.moment("momentum")), direction))
+    direction = b.add(direction, b.mul(mu, buffer)) if looks_ahead else buffer
+    return b.sub(s.value.node, b.mul(s.rate, direction))
+
+
+def _rmsprop(s: Step) -> str:
+    """Tieleman and Hinton 2012: v = decay v + (1 - decay) g^2, theta - rate g / (sqrt(v) + eps).
+
+    With momentum b = mu b + g / (sqrt(v) + eps), and theta - rate b.
+    """
+    b = s.ctx.builder
+    decay = s.number("decay", 0.99)
+    fresh = b.mul(b.mul(b.sub(b.number(1), decay), s.gradient), s.gradient)
+    v = s.keep("v", b.add(b.mul(decay, s.moment("v")), fresh))
+    direction = b.div(s.gradient, b.add(b.apply("sqrt", v), s.number("eps", 1e-8)))
+    if s.optimiser.config.get("momentum") is not None:
+        return _with_momentum(s, direction, 0.0, looks_ahead=False)
     return b.sub(s.value.node, b.mul(s.rate, direction))
 
 
 def _moments(s: Step) -> tuple[str, float, float]:
     b = s.ctx.builder
-    first, second = s.betas((0.9, 0.999))
+    first, second = s.betas()
     kept = b.mul(b.number(first), s.moment("m"))
     m = s.keep("m", b.add(kept, b.mul(b.number(1 - first), s.gradient)))
     return m, first, second
@@ -145,7 +252,13 @@ def _adamax(s: Step) -> str:
     return b.sub(s.value.node, b.mul(rate, b.div(m, u)))
 
 
-RULES: dict[str, Callable[[Step], str]] = {"sgd": _sgd, "adam": _adam, "adamax": _adamax}
+RULES: dict[str, Callable[[Step], str]] = {
+    "sgd": _sgd,
+    "nag": _nag,
+    "adam": _adam,
+    "adamax": _adamax,
+    "rmsprop": _rmsprop,
+}
 
 
 def schedule_of(ctx: Context, config: Config) -> RateSchedule:

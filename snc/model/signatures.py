@@ -23,8 +23,9 @@ spike(condition, slope) cross_entropy(logits, target, over?) smooth_l1(x)
 zeros() ones() fill(value) uniform(low, high?) normal(deviation) kaiming_normal(fan?)
 kaiming_uniform(fan?) fan_in_uniform(scale?) one_per_column(draw) bernoulli(p) poisson(rate)
 gamma(shape, rate)
-sgd(rate, momentum?, nesterov?, schedule?) adam(rate, betas?, eps?, schedule?)
-adamax(rate, betas?, eps?, schedule?) cosine(period, floor?)
+sgd(rate, momentum?, nesterov?, schedule?, bounds?) nag(rate, momentum?, schedule?, bounds?)
+adam(rate, betas?, eps?, schedule?, bounds?) adamax(rate, betas?, eps?, schedule?, bounds?)
+rmsprop(rate, decay?, eps?, momentum?, schedule?, bounds?) cosine(period, floor?)
 plateau(quantity, factor?, patience?, threshold?) drops(period, factor) top(n)
 """
 OPTIONS: dict[str, frozenset[str]] = {

@@ -126,6 +126,15 @@ TEXTS = {
     ),
     "through time every 3 steps": dense("learn * by through_time(loss)", train(update="every 3 steps")),
     "through time at every step": dense("learn * by through_time(loss)", train(update="every step")),
+    "updates every 2 sequences": dense(
+        "learn h1 by stllr() from backprop(loss) using rmsprop(1e-2, momentum = 0.5)\n"
+        "learn h2 by ottt() from backprop(loss) during after 2 steps using nag(1e-2, bounds = [-0.5, 0.5])\n"
+        f"{BY_DESCENT} update every sequence", train(optimiser="adam(1e-2)", update="every 2 sequences"),
+    ),
+    "updates every 2 sequences of a window that may stay shut": dense(
+        f"random event = bernoulli(0.05) every step\nlearn h1, h2 by ottt() from backprop(loss)\n{BY_DESCENT}",
+        train(during="when event", optimiser="adam(1e-2)", update="every 2 sequences"),
+    ).replace(BY_DESCENT, f"{BY_DESCENT} during always"),
     "a window of a random event": dense(
         f"random event = bernoulli(0.5) every step\nlearn h1, h2 by ottt() from backprop(loss)\n{BY_DESCENT}",
         train(during="when event", update="every step"),

@@ -36,10 +36,10 @@ SIGNALS = [
     "target_feedback(onehot(label, 3))", "one_class_feedback(class_error(out, label))",
 ]  # fmt: skip
 WINDOWS = ["always", "last 4 steps", "after 3 steps", "last step"]
-UPDATES = ["every sequence", "every step", "every 3 steps"]
+UPDATES = ["every sequence", "every step", "every 3 steps", "every 2 sequences"]
 OPTIMISERS = [
     "sgd(0.05)", "sgd(0.05, momentum = 0.9)", "sgd(0.05, momentum = 0.9, nesterov = true)", "adam(1e-2)",
-    "adamax(1e-2)",
+    "adamax(1e-2)", "nag(0.05)", "rmsprop(1e-2)", "adam(1e-2, bounds = [-0.4, 0.6])",
 ]  # fmt: skip
 
 
@@ -165,11 +165,13 @@ def compare(spec: Spec, seed: int = 0, backend: str = "cpu") -> dict[str, float]
         heard = nets[0].learn(inputs, labels, given, **changes).outcome.records.values()
         if all(values.any() for values in heard):
             break
-    for word in ("learn", "evaluate", "learn"):  # the second time with arrays that were used before
+    for turn, word in enumerate(("learn", "evaluate", "learn")):  # the arrays are used again
         want, got = (getattr(n, word)(inputs, labels, given, **changes) for n in nets)
-        if word == "learn":
+        if turn == 0:
             assert all(v.any() for v in want.outcome.records.values()), "a silent network"
+            assert want.before.keys() == want.after.keys()
             assert any(not np.array_equal(v, want.after[k]) for k, v in want.before.items())
+            given = want.after  # what follows goes on where the first sequence ended
         found |= {f"{word} {k}": v for k, v in differing(want, got).items()}
     return found
 

@@ -74,6 +74,7 @@ def test_the_seeds_draw_experiments_of_every_kind() -> None:
         "conv(", "_rec", "held_dropout", "standardise", "max_pool", "average_pool(", "through_time", "alif", "snu(",
         "refractory", "every step", "every 3 steps", "adam", "adamax", "momentum", "using", "classifier",
         "feedback_alignment", "eprop(0.4)", "after 3 steps", "last step", "total(out)",
+        "every 2 sequences", "nag", "rmsprop", "bounds",
     ):  # fmt: skip
         assert sum(word in text for text in texts) >= 2, word
     assert len(set(texts)) == PLAIN

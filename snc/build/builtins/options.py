@@ -78,5 +78,5 @@ RUN = {
     "kaiming_normal": _kaiming("kaiming_normal"), "kaiming_uniform": _kaiming("kaiming_uniform"),
     "fan_in_uniform": _fixed("fan_in_uniform", ("scale", 1.0)), "one_per_column": _one_per_column,
     "poisson": _drawn("poisson", "rate"), "gamma": _drawn("gamma", "shape", "rate"),
-    **{w: _config(w) for w in ("sgd", "adam", "adamax", "cosine", "plateau", "drops")}, "top": _top,
+    **{w: _config(w) for w in ("sgd", "nag", "adam", "adamax", "rmsprop", "cosine", "plateau", "drops")}, "top": _top,
 }  # fmt: skip
