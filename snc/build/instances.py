@@ -5,6 +5,7 @@ from __future__ import annotations
 from snc.build import mistakes
 from snc.build.context import Context, file_axes
 from snc.build.evaluate import define, evaluate, frame_for
+from snc.build.first import formula
 from snc.build.frame import Definition, Frame
 from snc.build.values import Failed, First, Instance, Lst, Num, Object, Population, Val, Word
 from snc.diagnostics import listing
@@ -120,15 +121,27 @@ def make_storage(ctx: Context, frame: Frame, statement: ast.Storage) -> Val:
     fan = shape[0] if len(shape) > 1 else (shape[0] if shape else 1)
     fans = (fan, shape[-1] if shape else 1)
     if isinstance(first, Val):
-        copied = ctx.builder.nodes[first.node]
-        source = copied.get("name") if copied.op == "stored" else None
-        if source is None:
-            ctx.fail(mistakes.not_yet(span, "a first value computed from other values"))
-        first = First(Draw("copy", (source,)))
+        first = _computed(ctx, statement, first, axes)
     role = statement.kind
     value = ctx.store(path, file_axes(axes), role, first.draw, fans, span).named(path)
     ctx.register(frame.path, name, value, written=True)
     return value
+
+
+def _computed(ctx: Context, statement: ast.Storage, value: Val, axes: Axes) -> First:
+    """A first value that depends on others."""
+    span = statement.value.span if statement.value else statement.span
+    if any(a not in axes for a in features(value.axes)):
+        name = statement.name.span
+        ctx.fail(mistakes.different_shapes(span, name, axes, span, features(value.axes), ""))
+    node = ctx.builder.nodes[value.node]
+    if node.op == "stored" and set(node.axes) == set(axes):
+        return First(Draw("copy", (node.get("name"),)))
+    found = formula(ctx, value.node, axes)
+    if isinstance(found, str):
+        text = f"a first value is computed before the run, from numbers and stored values; `{found}` is neither"
+        ctx.fail(mistakes.simple("not-a-draw", text, span))
+    return First(found)
 
 
 def _labelled(ctx: Context, frame: Frame, name: str, node: str, path: str) -> Val:

@@ -426,6 +426,8 @@ def bind_update(
             if target != "stored.weight" and target not in projection.owned:
                 return  # the projection lacks it (no bias): dropped
             value = frame.given.get(target, projection.raw)
+            if target == "weight" and statement.target == "next":
+                value = projection.raw  # what is stored gets the value; the norm is applied to it
         elif target in frame.storage:
             value = evaluate(ctx, ast.Name(target, span=statement.path.span), frame)
         else:
@@ -476,8 +478,6 @@ def _next(
 ) -> None:
     check_exact(ctx, statement, e, value)
     stored = projection.owned.get(target) or ctx.builder.nodes[value.node].get("name")
-    if stored is None or (target == "weight" and projection.raw.node != projection.effective.node):
-        ctx.fail(mistakes.not_yet(statement.span, "`next weight` of a normalised projection"))
     node = ctx.builder.fit(e.node, value.axes)
     ctx.writes.append(Write(stored, node, "", group.gate))
     made.sinks.append((stored, node))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from snc.diagnostics import InternalError
 from snc.draws import as_poisson
+from snc.engine.computed import computed
 from snc.model.plan import Draw, Stored
 from snc.module import Store
 from snc.random import as_bernoulli, normal, uniform, words
@@ -36,13 +37,17 @@ def first_store(stored: Sequence[Stored], seed: int, dtype: str) -> Store:
 
 
 def first_value(stored: Stored, by_name: dict[str, Stored], seed: int) -> Values:
-    """One array's first value in float64; `copy` gives the first value of the array it names."""
+    """One array's first value in float64; `copy` and `computed` take those of other arrays."""
     seen = set()
     while stored.first.word == "copy":
         if stored.name in seen:
             raise InternalError(f"the first value of `{stored.name}` is a copy of itself")
         seen.add(stored.name)
         stored = by_name[str(stored.first.arguments[0])]
+    if stored.first.word == "computed":
+        return computed(
+            stored.first, stored.shape, lambda n: first_value(by_name[n], by_name, seed)
+        )
     return draw(stored.first, stored.shape, stored, seed, stored.name)
 
 

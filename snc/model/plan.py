@@ -75,7 +75,8 @@ class Draw:
     """How an array gets its first value: `uniform(-1, 1)` is Draw("uniform", (-1.0, 1.0)).
 
     Arguments are numbers, option words (`kaiming_normal(fan = out)` has ("out",)) or another Draw.
-    Draw("copy", ("h_in.weight",)) is the first value of another stored array.
+    Draw("copy", ("h_in.weight",)) is the first value of another stored array, Draw("computed", ...) a
+    formula of several (see snc/engine/computed.py).
     """
 
     word: str

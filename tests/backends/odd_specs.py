@@ -64,6 +64,13 @@ ANTI = """
 rule anti(rate = 0.01):
     p = 0.5 * p[t-1] + pre
     next weight = weight - rate * sum(post * p, over = uses)
+rule renewed(rate = 0.01):
+    parameter kept[weight] = 0.5 * stored.weight - mean(weight, over = pre)
+    parameter scale[post]  = abs(sum(weight, over = pre))
+    next weight = 0.9 * weight + 0.1 * kept - rate * scale * sum(post * pre, over = uses)
+    next kept   = kept + 0.01 * stored.weight
+rule renewed_stored(rate = 0.01):
+    next stored.weight = stored.weight - rate * sum(post * pre, over = uses)
 rule homeostasis(target = 0.2):
     parameter mean_rate[post] = fill(0.5)
     next mean_rate = 0.9 * mean_rate + 0.1 * mean(post, over = sample)
@@ -105,6 +112,9 @@ TEXTS = {
         f"learn h1 by stdp(w_max = 3) during last 2 steps\nlearn h2 by anti() during after 1 steps\n{BY_DESCENT}",
         more=ANTI,
     ),
+    "the next value of a normalised weight": dense(
+        f"learn h1 by renewed()\nlearn h2 by renewed_stored()\n{BY_DESCENT}", more=ANTI
+    ).replace("dense(5)", "dense(5, norm = standardise)").replace("dense(4)", "dense(4, norm = standardise)"),
     "a parameter of a rule": dense(
         f"learn h1, h2 by homeostasis() from backprop(loss)\n{BY_DESCENT}", more=ANTI
     ),
