@@ -75,6 +75,7 @@ class Context:
     )  # state -> frame and name in it
     instances: dict[str, int] = field(default_factory=dict)
     doubtful: tuple[float, Span] | None = None  # the last plain number a time was divided by
+    reported: tuple[str, ...] | None = None  # what the run measures; None where that is not known
     calls: list[Span] = field(default_factory=list)  # where what is being evaluated was called
     unknown: set[str] = field(default_factory=set)  # states whose axes this round does not know yet
     call: Callable[..., Any] = field(default=lambda *a, **k: None, repr=False)

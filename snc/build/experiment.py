@@ -159,6 +159,7 @@ def _round(
     record: tuple[str, ...],
 ) -> Built:
     frame = _experiment_frame(ctx, experiment, surroundings)
+    ctx.reported = ("loss", "accuracy", *experiment.metrics)
     learning = learn.Learning(ctx, frame, experiment.settings, experiment.arguments)
     outputs: dict[str, str] = {}
     records: dict[str, str] = {}

@@ -284,7 +284,10 @@ def schedule_of(ctx: Context, config: Config) -> RateSchedule:
         return RateSchedule("cosine", period=number("period", 1), floor=number("floor", 0))
     if given.word == "drops":
         return RateSchedule("drops", period=number("period", 1), factor=number("factor", 0.1))
-    quantity = getattr(given.get("quantity"), "text", "")
+    quantity = str(getattr(given.get("quantity"), "text", ""))
+    bare = quantity.removeprefix("test.").removeprefix("train.")
+    if ctx.reported is not None and bare not in ctx.reported:
+        ctx.fail(mistakes.unknown_metric(given.span, bare, ctx.reported))
     return RateSchedule(
         "plateau", factor=number("factor", 0.1), patience=int(number("patience", 10)),
         threshold=number("threshold", 1e-4), quantity=quantity,
