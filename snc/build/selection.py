@@ -84,7 +84,10 @@ def _name(clause: ast.Clause) -> str:
 def _override(
     ctx: Context, override: ast.Override, value: Value, file: File, told: dict[str, Told]
 ) -> None:
-    """`learn.h_*.by.lambda_pre = 0.9`: an argument of a clause, for what the selector names."""
+    """`learn.h_*.by.lambda_pre = 0.9`: an argument of a clause, for what the selector names.
+
+    Without an argument, `learn.h_*.during = last 3 steps`, it is the whole clause.
+    """
     parts = override.selector.parts
     marks = [k for k, p in enumerate(parts) if p in CLAUSES]
     span = override.span
@@ -95,16 +98,38 @@ def _override(
     hits = [t for p, t in told.items() if _matches(pattern, p)]
     if not hits:
         ctx.fail(_nothing(span, pattern, list(told)))
-    for k, entry in enumerate(hits):
+    if len(parts) == marks[-1] + 1:
+        whole = _clause(ctx, clause, value)
+        names = tuple(t.path for t in hits)
+        for k, entry in enumerate(hits):
+            entry.clauses[clause] = Clause(whole, file, k, names)
+        return
+    for entry in hits:
         if clause not in entry.clauses:
             ctx.fail(mistakes.simple("no-such-setting", f"`{entry.path}` has no `{clause}`", span))
         old = entry.clauses[clause]
-        given = {**old.arguments}
-        if len(parts) > marks[-1] + 1:
-            given[parts[-1]] = Scoped(value, file)
-        made = Clause(old.value, old.file, old.each, old.names, given)
-        entry.clauses[clause] = made
-        del k
+        given = {**old.arguments, parts[-1]: Scoped(value, file)}
+        entry.clauses[clause] = Clause(old.value, old.file, old.each, old.names, given)
+
+
+def _clause(ctx: Context, name: str, value: Value) -> ast.Clause:
+    """A clause as it would stand in a `learn`."""
+    match name, value:
+        case "during", ast.Always() | ast.Last() | ast.After() | ast.When():
+            return ast.DuringWindow(value, span=value.span)
+        case "update", ast.Schedule():
+            return ast.UpdateSchedule(value, span=value.span)
+        case "at", ast.Name(text=text):
+            path = ast.Path((ast.Ident(text, span=value.span),), span=value.span)
+            return ast.AtPlace(path, span=value.span)
+        case "by", ast.Call() | ast.Name():
+            return ast.ByRule(value, span=value.span)
+        case "from", ast.Call() | ast.Name():
+            return ast.FromSignal(value, span=value.span)
+        case "using", ast.Call() | ast.Name() | ast.Member():
+            return ast.UsingOptimiser(value, span=value.span)
+    text = f"`{value.span.text}` cannot follow `{name}` in a `learn`"
+    ctx.fail(mistakes.simple("no-such-setting", text, value.span))
 
 
 def select(ctx: Context, selection: ast.Selection, paths: Sequence[str]) -> list[str]:

@@ -36,6 +36,10 @@ class Reading:
         return self.arguments is not None
 
 
+CLAUSES = {"by": "rule", "from": "signal", "at": None}
+"""What a clause that is given anew, `learn.h.by = ottt()`, calls; a place is no name of the text."""
+
+
 def readings(node: Any, now: bool = True) -> Iterator[Reading]:
     """Everything a piece of text reads, in the order of the text."""
     match node:
@@ -84,6 +88,11 @@ def _settings(body: tuple[ast.Statement, ...]) -> Iterator[Reading]:
         match statement:
             case ast.Definition(path=ast.Path(parts=parts), value=value) if _setting(parts):
                 yield from _call(value, SPACES[parts[-1].text], False, True)
+            case ast.Definition(path=ast.Override(selector=selector), value=value) if (
+                selector.parts[-1] in CLAUSES
+            ):
+                if (space := CLAUSES[selector.parts[-1]]) is not None:
+                    yield from _call(value, space, False, True)
             case ast.Phase(body=inner) | ast.Settings(body=inner):
                 yield from _settings(inner)
             case _:
