@@ -5,7 +5,7 @@ from __future__ import annotations
 from snc.build import mistakes
 from snc.build.context import Context, file_axes
 from snc.build.evaluate import define, evaluate, frame_for
-from snc.build.first import formula
+from snc.build.first import RANDOM, computed_first, refuse_misfit
 from snc.build.frame import Definition, Frame
 from snc.build.values import Failed, First, Instance, Lst, Num, Object, Population, Val, Word
 from snc.diagnostics import listing
@@ -15,7 +15,6 @@ from snc.model.library import Declared
 from snc.model.plan import Draw, Stored
 from snc.source import Span
 
-RANDOM = ("bernoulli", "uniform", "normal", "poisson", "gamma")
 EVERY = {"step": "step", "steps": "step", "sequence": "sequence", "epoch": "epoch"}
 
 
@@ -121,27 +120,11 @@ def make_storage(ctx: Context, frame: Frame, statement: ast.Storage) -> Val:
     fan = shape[0] if len(shape) > 1 else (shape[0] if shape else 1)
     fans = (fan, shape[-1] if shape else 1)
     if isinstance(first, Val):
-        first = _computed(ctx, statement, first, axes)
+        first = computed_first(ctx, statement, first, axes)
     role = statement.kind
     value = ctx.store(path, file_axes(axes), role, first.draw, fans, span).named(path)
     ctx.register(frame.path, name, value, written=True)
     return value
-
-
-def _computed(ctx: Context, statement: ast.Storage, value: Val, axes: Axes) -> First:
-    """A first value that depends on others."""
-    span = statement.value.span if statement.value else statement.span
-    if any(a not in axes for a in features(value.axes)):
-        name = statement.name.span
-        ctx.fail(mistakes.different_shapes(span, name, axes, span, features(value.axes), ""))
-    node = ctx.builder.nodes[value.node]
-    if node.op == "stored" and set(node.axes) == set(axes):
-        return First(Draw("copy", (node.get("name"),)))
-    found = formula(ctx, value.node, axes)
-    if isinstance(found, str):
-        text = f"a first value is computed before the run, from numbers and stored values; `{found}` is neither"
-        ctx.fail(mistakes.simple("not-a-draw", text, span))
-    return First(found)
 
 
 def _labelled(ctx: Context, frame: Frame, name: str, node: str, path: str) -> Val:
@@ -198,23 +181,11 @@ def _random(
         for argument in first.draw.arguments
     ]
     for argument in args:
-        _fits_draw(ctx, statement, argument, whole)
+        refuse_misfit(ctx, statement, argument, whole)
     node = ctx.builder.node(
         "random", args, whole, statement.span, stream=path, draw=first.draw.word, every=every
     )
     return _labelled(ctx, frame, statement.name.text, node, path)
-
-
-def _fits_draw(ctx: Context, statement: ast.Storage, argument: str, whole: Axes) -> None:
-    """What a draw is given must have the places of what is drawn, or fewer."""
-    if statement.shape and not whole:
-        return  # what the bracket names is not known yet in this round
-    have = ctx.builder.axes(argument)
-    if any(a not in whole for a in have) and not ctx.unsettled(ctx.wrap(argument)):
-        span = statement.value.span if statement.value else statement.span
-        ctx.fail(
-            mistakes.different_shapes(span, statement.name.span, whole, span, features(have), "")
-        )
 
 
 def declared_axes(ctx: Context, frame: Frame, statement: ast.Storage) -> Axes:

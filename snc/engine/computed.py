@@ -1,6 +1,7 @@
 """First values that are computed from others: a formula as plain data, evaluated in float64.
 
-number(v)  stored(name, labels)  sum(x, labels)  rename(x, old, new)  and operations element by element.
+number(v)  stored(name, labels)  sum(x, labels)  expand(x, labels, sizes)  rename(x, old, new)  and operations
+element by element.
 Labels name the axes of an array; arrays of different axes are broadcast by name.
 """
 
@@ -66,6 +67,10 @@ def _evaluate(part: Draw, first: Callable[[str], Values]) -> _Labelled:
             return _Labelled(
                 inner.values.sum(over), tuple(n for n in inner.labels if n not in gone)
             )
+        case "expand":
+            inner, labels = _evaluate(_part(given[0]), first), tuple(str(given[1]).split())
+            sizes = tuple(int(n) for n in str(given[2]).split())
+            return _Labelled(np.broadcast_to(_aligned(inner, labels), sizes), labels)
         case "rename":
             inner = _evaluate(_part(given[0]), first)
             table = dict(zip(str(given[1]).split(), str(given[2]).split(), strict=True))

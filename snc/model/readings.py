@@ -37,7 +37,7 @@ class Reading:
 
 
 CLAUSES = {"by": "rule", "from": "signal", "at": None}
-"""What a clause that is given anew, `learn.h.by = ottt()`, calls; a place is no name of the text."""
+"""What a clause that is given anew, `learn.h.by = other()`, calls; a place is no name of the text."""
 
 
 def readings(node: Any, now: bool = True) -> Iterator[Reading]:
