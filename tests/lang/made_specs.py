@@ -15,7 +15,20 @@ def expressions() -> st.SearchStrategy[str]:
     leaf = st.one_of(
         NAMES,
         NUMBERS,
-        st.sampled_from(["x[t-1]", "f()", "post.psi", "each [1, 2]", "[1, a,]", f"f({LONG})"]),
+        st.sampled_from(
+            [
+                "x[t-1]",
+                "f()",
+                "post.psi",
+                "each [1, 2]",
+                "each [a,]",
+                "[1, a,]",
+                "[2]",
+                "[1, 2, 3]",
+                "f(1,)",
+                f"f({LONG})",
+            ]
+        ),
         TEXTS,
     )
     return st.recursive(leaf, _grown, max_leaves=8)
@@ -56,8 +69,9 @@ PLAIN = _one(
 )  # fmt: skip
 OF_EXPERIMENTS = _one(
     "learn N by N(E) from N(E) at N during last 3 steps update every 2 sequences using N(E)", "learn * by N()",
-    "learn N, N.N, N* by N", "learn b1..b8\n        by N(E)\n        from N(E)", "freeze N, *_N", "metric N = E",
-    'expect N(N = E) = -78.2 +- 1.8 % T', "expect N = 3", "record N, N.N", "for N in [1, E]",
+    "learn N, N.N, N* by N", "learn b1..b8\n        by N(E)\n        from N(E)", "freeze N, *_N, N*",
+    "learn N by N\n        update every N", "metric N = E",
+    'expect N(N = E) = -78.2 +- 1.8 % T', "expect N = 3 T", "expect N(1) = 8 %", "record N, N.N, N", "for N in [1, E]",
     "learn.N*.by.N = E", "learn.N.during = always", "N.during = when E", "N.update = every step",
     "train:\n        N = E\n        N = after 3 ms", "phase N:\n        N = E\n        report:\n            N = E",
 )  # fmt: skip
@@ -80,28 +94,30 @@ def _blank(draw: st.DrawFn) -> list[str]:
 
 
 def _declaration(draw: st.DrawFn) -> list[str]:
-    kind = draw(st.sampled_from(["function", "experiment", "derived", *KINDS]))
+    kind = draw(st.sampled_from(["function", *["experiment"] * 4, "derived", "derived", *KINDS]))
     name = draw(NAMES)
-    brackets = draw(_one("(N = E)", "(N, N = E,)", "()"))
+    brackets = draw(_one("(N = E)", "(N, N = E,)", "(N, N, N)", "()"))
     if kind == "function":
         doc = draw(st.sampled_from(["", "   "])) and "   " + draw(TEXTS)
         return [f"function {name}{brackets} = {draw(expressions())}{doc}"]
     if kind == "derived":
-        base = draw(_one("N", "N(E)"))
-        head = f"experiment {name}{draw(st.sampled_from(['', brackets]))} = {base}"
-        return [head, *([] if draw(st.booleans()) else _with_body(draw, head, OF_EXPERIMENTS))][-8:]
+        head = (
+            f"experiment {name}{draw(st.sampled_from(['', brackets]))} = {draw(_one('N', 'N(E)'))}"
+        )
+        if draw(st.booleans()):
+            return [head]
+        return [
+            f"{head} with:{draw(COMMENT)}",
+            *_body(draw, st.one_of(OF_EXPERIMENTS, OF_EXPERIMENTS, PLAIN)),
+        ]
     head = f"{kind} {name}{draw(st.sampled_from(['', brackets]))}"
-    statements = st.one_of(PLAIN, OF_EXPERIMENTS) if kind == "experiment" else PLAIN
+    statements = st.one_of(OF_EXPERIMENTS, OF_EXPERIMENTS, PLAIN) if kind == "experiment" else PLAIN
     return [f"{head}:{draw(COMMENT)}", *_body(draw, statements)]
-
-
-def _with_body(draw: st.DrawFn, head: str, statements: st.SearchStrategy[str]) -> list[str]:
-    return [f"{head.replace('experiment ', 'experiment with_', 1)} with:", *_body(draw, statements)]
 
 
 def _body(draw: st.DrawFn, statements: st.SearchStrategy[str]) -> list[str]:
     found = [f"    {draw(TEXTS)}"] if draw(st.booleans()) else []
-    for statement in draw(st.lists(statements, min_size=1, max_size=5)):
+    for statement in draw(st.lists(statements, min_size=1, max_size=7)):
         last = "" if "\n" in statement else draw(COMMENT)
         found += [
             f"    {statement}{last}",

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from networks import Net, net_of
 
+from snc.diagnostics import SpecError
+
 STEPS, BATCH = 9, 4
 SPEC = """
 network net():
@@ -230,3 +232,44 @@ def test_through_time_adds_up_over_sequences_too(tmp_path: Path) -> None:
         assert np.abs(total).max() > 0
         assert np.array_equal(found[0][name], value)
         assert np.abs(found[1][name] - (value - 0.1 * total)).max() < 1e-12
+
+
+# Clauses given anew -------------------------------------------------------------------------------------
+
+BASE = SPEC.format(optimiser="sgd(0.1)", update="every sequence", during="always", rule=RULE)
+ANEW = {
+    "learn.h.update = every 3 sequences": "learn h update every 3 sequences",
+    "learn.h.during = last 3 steps": "learn h during last 3 steps",
+    "learn.*.using = nag(0.1)": "learn * using nag(0.1)",
+    "learn.h.by = ottt()": "learn h by ottt() from backprop(loss)",
+    "learn.h.from = feedback(class_error(out, label))": "learn h from feedback(class_error(out, label))",
+    "learn.h.at = post": "learn h at post",
+}
+
+
+@pytest.mark.parametrize("line", ANEW)
+def test_a_clause_given_anew_is_that_of_a_learn(line: str, tmp_path: Path) -> None:
+    graphs = []
+    for more in (line, ANEW[line], ""):
+        made = net_of(BASE + f"    {more}\n", tmp_path)
+        assert made.program.learn is not None
+        graphs.append(
+            made.program.learn.text() + str(made.plan.rates) + str(made.program.learn.groups)
+        )
+    assert graphs[0] == graphs[1]
+    assert graphs[0] != graphs[2] or "at" in line, "it changed nothing"
+
+
+@pytest.mark.parametrize(
+    "line", ["learn.h.during = 3", "learn.h.update = nag(0.1)", "learn.h.by = 3"]
+)
+def test_what_no_clause_can_be_is_a_mistake(line: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as error:
+        net_of(BASE + f"    {line}\n", tmp_path)
+    assert [d.code for d in error.value.diagnostics] == ["no-such-setting"]
+
+
+def test_nesterov_without_momentum_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as error:
+        net(tmp_path, "sgd(0.1, nesterov = true)")
+    assert {d.code for d in error.value.diagnostics} == {"missing-argument"}
