@@ -4,6 +4,8 @@
 ```snc run     the same, and its experiments are run
 ```snc check   part of that file: parsed, canonical and checked, not compiled (it needs files, or is not compiled yet)
 ```snc alone   a file of its own: parsed, canonical and checked
+
+`python -m tests.language_page` puts the blocks of the page into canonical form.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snc.lang import ast
+from snc.lang.format import format_spec
 from snc.lang.parse import parse
 from snc.source import Source
 
@@ -53,3 +56,14 @@ def examples() -> list[Example]:
 def whole() -> str:
     """All blocks but those that stand alone, as the one file that the page says they are."""
     return "snc 1\n\n" + "\n".join(e.text for e in examples() if e.kind != "alone")
+
+
+def _canonical(block: re.Match[str]) -> str:
+    example = Example(block[1] or "", block[2], 0)
+    text = format_spec(Source(PAGE.name, example.file))
+    body = text if example.kind == "alone" else text.removeprefix("snc 1\n\n")
+    return f"{block[0].splitlines()[0]}\n{body}```"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(BLOCK.sub(_canonical, PAGE.read_text(encoding="utf-8")), encoding="utf-8")

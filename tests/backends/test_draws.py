@@ -12,6 +12,7 @@ from scipy import special, stats
 from snc_cpu import draws as compiled
 
 from snc import draws, random
+from snc.diagnostics import SpecError
 
 COUNT = 40_000
 WORDS = random.words(3, "x", COUNT)[0]
@@ -141,3 +142,37 @@ def test_single_precision_rounds_the_same_numbers(tmp_path: Path, nets: list[Net
     double = drawn(nets[0], np.array([1, 2]))
     for name, value in drawn(single, np.array([1, 2])).items():
         assert np.allclose(value, double[name], rtol=1e-5, atol=1e-5), name
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ("random a[x] = zeros() every step", "not-a-draw"),
+        ("random a[x] = kaiming_normal() every step", "not-a-draw"),
+        ("random a[3] = poisson(x) every step", "different-shapes"),
+        ("random a = normal(mean(x, over = neuron)) every step", "different-shapes"),
+        ("random a[x] = normal(2 ms) every step", "not-a-number"),
+        ("random a[x] = poisson(x / dt) every step", "not-a-number"),
+        ("constant a[x] = normal(x)", "not-a-number"),
+        ("constant a[x, 5] = one_per_column(normal(x))", "not-a-number"),
+    ],
+)
+def test_a_draw_that_cannot_be_is_refused(wrong: str, code: str, tmp_path: Path) -> None:
+    text = SPEC.replace("random a[x] = normal(0.5) every step", wrong)
+    text = text.replace("    loss ", "    dt = 1 ms\n    loss ")
+    with pytest.raises(SpecError) as error:
+        net_of(text, tmp_path)
+    assert [d.code for d in error.value.diagnostics] == [code]
+
+
+def test_first_values_are_drawn_by_bernoulli_and_poisson_too(tmp_path: Path) -> None:
+    text = SPEC.replace("random a[x] = normal(0.5) every step", "constant a[4000] = bernoulli(0.3)")
+    text = text.replace("random e[x] = poisson(1.5) every epoch", "constant e[4000] = poisson(1.5)")
+    text = text.replace("a + b + c + d + e", "b + c + d + mean(a) + mean(e)").replace(
+        "record a, b, c, d, e", ""
+    )
+    store = net_of(text, tmp_path).store(seed=1)
+    assert set(store["a"]) == {0, 1}
+    assert store["a"].mean() == pytest.approx(0.3, abs=0.03)
+    assert store["e"].mean() == pytest.approx(1.5, abs=0.08)
+    assert store["e"].var() == pytest.approx(1.5, abs=0.15)
