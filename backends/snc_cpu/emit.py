@@ -581,9 +581,10 @@ class Driver:
         return self.code.arrays.add(name, "before", state.name, shape, kind)
 
     def _state_array(self, past: Node) -> str:
-        """The array in which a stage keeps a state."""
+        """The array in which a stage keeps a state, or takes it over from a later stage."""
         specs = self.code.arrays.specs.values()
-        mine = [s.name for s in specs if s.source == past.get("state") and s.role == "state"]
+        kept = ("state", "carry")
+        mine = [s.name for s in specs if s.source == past.get("state") and s.role in kept]
         if not mine:
             raise NotImplementedError(f"no stage keeps the state `{past.get('state')}`")
         return mine[0]
