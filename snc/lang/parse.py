@@ -9,6 +9,7 @@ from typing import Any
 from lark import Lark, Token, Transformer, lexer, v_args
 from lark.exceptions import UnexpectedInput
 from lark.indenter import DedentError, Indenter
+from lark.lexer import PatternRE, PatternStr, TerminalDef
 
 from snc.diagnostics import SpecError
 from snc.lang import ast
@@ -43,9 +44,17 @@ def parser() -> Lark:
             postlex=Indentation(),
             propagate_positions=True,
             maybe_placeholders=True,
+            edit_terminals=_whole_word,
         )
     finally:
         lexer.has_interegular = compares
+
+
+def _whole_word(terminal: TerminalDef) -> None:
+    """A word of the language ends where a name would: `bydescent` is not `by descent`."""
+    if isinstance(terminal.pattern, PatternStr) and terminal.pattern.value.isalpha():
+        terminal.pattern = PatternRE(terminal.pattern.value + r"(?!\w)")
+        terminal.priority = 1  # before names, which have the same letters
 
 
 def tokens(source: Source) -> list[Token]:

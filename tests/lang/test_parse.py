@@ -377,3 +377,11 @@ def test_parsing_stops_at_the_first_mistake() -> None:
     with pytest.raises(SpecError) as raised:
         spec("function f() = 1 +\nfunction g() = * 2\n")
     assert [d.span.line for d in raised.value.diagnostics] == [2]
+
+
+@pytest.mark.parametrize(
+    "glued", ["learn h bydescent(loss)", "learn h by r() fromx()", "randomr = f() every step"]
+)
+def test_a_word_of_the_language_ends_where_a_name_would(glued: str) -> None:
+    with pytest.raises(SpecError):
+        parse(Source("x", f"snc 1\nexperiment e:\n    {glued}\n"))
