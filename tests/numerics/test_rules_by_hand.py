@@ -158,3 +158,29 @@ def test_a_rule_with_one_thing_wrong_is_noticed(case: Case, tmp_path: Path) -> N
     want, got = calculated(case), compiled(case, tmp_path, changed)
     for name in ("h_in.weight", "h_rec.weight"):
         assert difference(want.gradients[name], got.outcome.gradients[name]) > 1e-3
+
+
+# A rule that waits for its teacher --------------------------------------------------------------------------
+
+
+def test_etlp_learns_at_the_teachers_events_and_from_the_label_alone(tmp_path: Path) -> None:
+    text = RECURRENT.format(rule="etlp()", neuron=alif[0])
+    text = text.replace(
+        "from backprop(loss)", "from target_feedback(onehot(label, 4), scale = -1)", 1
+    )
+    text = text.replace("during    = last 20 steps", "during    = when event")
+    text = text.replace(
+        "    learn h_in", "    random event = bernoulli(0.3) every step\n    learn h_in", 1
+    )
+    made = net_of(text, tmp_path, record=("h.psi", "event"))
+    inputs, weights = given()
+    weights["h_target_feedback.matrix"] = np.random.default_rng(3).normal(size=(4, 6))
+    got = made.learn(inputs, LABELS, weights).outcome
+    events = np.broadcast_to(got.records["event"].reshape(STEPS, -1)[:, :1], (STEPS, 1))
+    assert 3 < events.sum() < STEPS - 3
+    teacher = -weights["h_target_feedback.matrix"][LABELS]
+    post = {"psi": got.records["h.psi"]}
+    always = by_alif(inputs, post, np.tile(teacher, (STEPS, 1, 1)), kappa=0)
+    want = by_alif(inputs, post, events[:, :, None] * teacher, kappa=0)
+    assert difference(want, got.gradients["h_in.weight"]) < 1e-9
+    assert difference(always, got.gradients["h_in.weight"]) > 1e-2

@@ -56,6 +56,42 @@ def change(
     return float(changes[0, 0])
 
 
+TRAINS = {
+    "post after pre": ([20], [30]),
+    "pre after post": ([35], [30]),
+    "post pre post": ([25], [20, 30]),
+    "pre post pre": ([20, 30], [25]),
+    "a pair that repeats at 20 Hz": ([10, 60, 110, 160, 210], [20, 70, 120, 170, 220]),
+    "irregular trains": ([3, 9, 40, 41, 90, 200], [5, 39, 44, 95, 96, 150, 210]),
+    "in the same step": ([10, 50], [10, 30, 50]),
+}
+
+
+# Pairs ----------------------------------------------------------------------------------------------------
+
+PAIRS = "stdp(tau_pre = 17 ms, tau_post = 34 ms)"
+
+
+def pairs(pre: list[int], post: list[int]) -> float:
+    """Song, Miller and Abbott 2000, all to all: every pair by its window."""
+    after = sum(exp(-(t - p) / 17) for t in post for p in pre if p <= t)
+    before = sum(exp(-(p - t) / 34) for t in post for p in pre if t <= p)
+    return 0.01 * after - 0.012 * before
+
+
+@pytest.mark.parametrize("name", ["irregular trains", "in the same step"])
+def test_pair_stdp_is_the_sum_over_all_pairs(name: str, tmp_path: Path) -> None:
+    pre, post = TRAINS[name]
+    want = pairs(pre, post)
+    assert abs(want) > 1e-4
+    assert change(PAIRS, pre, post, tmp_path) == pytest.approx(want, rel=1e-9)
+    for k, changed in enumerate(
+        ("post * p -> post * p[t-1]", "q * pre -> q * post", "decay(tau_post) -> decay(tau_pre)")
+    ):
+        got = change(PAIRS, pre, post, tmp_path / str(k), declared=wrong("rule", "stdp", changed))
+        assert got != pytest.approx(want, rel=1e-3), changed
+
+
 # Triplets -----------------------------------------------------------------------------------------------
 
 PLUS, MINUS, X, Y = 16.8, 33.7, 101.0, 125.0
@@ -72,17 +108,6 @@ def triplets(pre: list[int], post: list[int]) -> float:
         pairs = sum(exp(-(t - o) / MINUS) for o in post if o <= t)
         total -= pairs * (A2M + A3M * sum(exp(-(t - 1 - p) / X) for p in pre if p < t))
     return total
-
-
-TRAINS = {
-    "post after pre": ([20], [30]),
-    "pre after post": ([35], [30]),
-    "post pre post": ([25], [20, 30]),
-    "pre post pre": ([20, 30], [25]),
-    "a pair that repeats at 20 Hz": ([10, 60, 110, 160, 210], [20, 70, 120, 170, 220]),
-    "irregular trains": ([3, 9, 40, 41, 90, 200], [5, 39, 44, 95, 96, 150, 210]),
-    "in the same step": ([10, 50], [10, 30, 50]),
-}
 
 
 @pytest.mark.parametrize("name", TRAINS)
