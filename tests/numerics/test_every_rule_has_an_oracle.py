@@ -18,7 +18,7 @@ ELSEWHERE = {
         "stdp": "test_closed_forms, test_stdp_windows",
         "triplet_stdp": "test_stdp_windows",
         "reward_stdp": "test_stdp_windows",
-        "ostl_recurrent": "needs `influence`",
+        "ostl_recurrent": "test_influence",
     },
     "signal": {},
     "neuron": {"integrator": "test_closed_forms"},
