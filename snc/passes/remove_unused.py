@@ -11,10 +11,13 @@ def remove_unused(graph: Graph) -> Graph:
     """Drop nodes and states that nothing needs. A state is needed if something needed reads it.
 
     That holds for `kept` states too: where nothing reads what the previous sequence left (in an
-    evaluation, the paths of the label), nothing needs to be left.
+    evaluation, the paths of the label), nothing needs to be left. What is stored and written stays
+    though nothing reads it: its node says how it lies in files.
     """
     live: set[str] = set()
     stack = list(graph.roots())
+    written = {write.stored for write in graph.writes}
+    stack += [n.name for n in graph.nodes if n.op == "stored" and n.get("name") in written]
     while stack:
         name = stack.pop()
         if name in live:

@@ -134,6 +134,9 @@ TEXTS = {
         "learn h1 by stllr() from backprop(loss) using adam(1e-2)\nlearn h2 by ottt() from backprop(loss) "
         f"using adamax(1e-2)\n{BY_DESCENT}", train(optimiser="sgd(0.05, momentum = 0.9)", update="every step"),
     ),
+    "a moment that is written and not read": dense(
+        "learn * by descent(loss)", train(optimiser="adamax(0.01, betas = [0, 0.9])")
+    ),
     "through time every 3 steps": dense("learn * by through_time(loss)", train(update="every 3 steps")),
     "through time at every step": dense("learn * by through_time(loss)", train(update="every step")),
     "updates every 2 sequences": dense(

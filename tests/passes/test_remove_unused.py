@@ -80,3 +80,17 @@ def test_what_an_update_reads_stays() -> None:
     )
     assert remove_unused(graph).nodes == graph.nodes
     assert [n.op for n in remove_unused(graph.with_(writes=(), groups=())).nodes] == ["field"]
+
+
+def test_what_is_stored_stays_if_it_is_written_though_nothing_reads_it() -> None:
+    """As the first moment of `adamax(betas = [0, ...])` is once 0 times it is folded."""
+    bench, x = start()
+    b = bench.build
+    bench.leaf("last", (C,), np.zeros(4))
+    write = Write("last", b.sum(x, (SAMPLE,)), "", b.number(1))
+    after = remove_unused(bench.graph({"y": x}, writes=(write,)))
+    assert "stored" in [n.op for n in after.nodes]
+    ran = bench.run(after, steps=4, learn=True)
+    assert np.abs(ran.before["last"]).max() == 0
+    assert np.allclose(ran.after["last"], bench.values["x"][3].sum(0))
+    assert "stored" not in [n.op for n in remove_unused(bench.graph({"y": x})).nodes]
