@@ -16,6 +16,9 @@ from snc.explain.marks import Marked, mark
 from snc.explain.memory import Memory, memory
 from snc.explain.network import Network, Site, network_of
 from snc.explain.work import Work, forward, work
+from snc.graph.graph import Graph
+from snc.passes import run_passes
+from snc.program.schedule import schedule
 from snc.source import Span
 
 QUESTIONS = ("time", "transport_free", "unlocked", "space", "samples")
@@ -52,6 +55,7 @@ class Report:
     certificates: tuple[Certificate, ...]
     untrained: tuple[str, ...]
     by_signals: tuple[str, ...]
+    schedule: str
 
 
 def certify(built: Built, surroundings: Surroundings) -> Report:
@@ -74,7 +78,19 @@ def certify(built: Built, surroundings: Surroundings) -> Report:
         certificates=tuple(_certificates(cones)),
         untrained=_untrained(marked, network, written),
         by_signals=tuple(s.name for s in trained if s.name not in told),
+        schedule=schedule_words(built.graph),
     )
+
+
+def schedule_words(graph: Graph) -> str:
+    """How many steps compiled kernels take at a time and why; whether traces are exchanged with signals."""
+    ready = run_passes(graph)
+    plan = schedule(ready)
+    at_a_time = f"{plan.chunk} steps" if plan.chunk > 1 else "one step"
+    words = f"{at_a_time if plan.chunk else 'a whole sequence'} at a time: {plan.why}"
+    if any(s.chunked for s in ready.states):
+        words += "; traces exchanged with the signal (exact)"
+    return words
 
 
 def _count(shape: tuple[int, ...]) -> int:

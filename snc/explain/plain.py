@@ -22,6 +22,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "steps": report.steps,
         "batch": report.batch,
         "forward_macs": report.forward,
+        "schedule": report.schedule,
         "rules": [_certificate_data(c) for c in report.certificates],
         "untrained": list(report.untrained),
         "trained_by_signals": list(report.by_signals),

@@ -39,6 +39,7 @@ def report_text(report: Report) -> str:
     run = f"T = {report.steps}, batch {report.batch}" if report.steps else f"batch {report.batch}"
     lines = ["   ".join(p for p in (*head, run) if p)]
     lines.append(f"forward   {millions(report.forward)} MAC per sample and step, dense")
+    lines.append(f"schedule  {report.schedule}")
     for certificate in report.certificates:
         lines += ["", *_certificate_lines(certificate)]
     if not report.certificates:

@@ -16,6 +16,7 @@ SPECS = Path(__file__).parents[2] / "specs"
 STLLR = """\
 experiment stllr_recurrent_bp   30 -> 24 recurrent -> 5   1 493 parameters   batch 32
 forward   1 416 MAC per sample and step, dense
+schedule  100 steps at a time: as many as keep the operands of weight products small; traces exchanged with the signal (exact)
 
 rule stllr on h_in, h_rec   from backprop(loss)   stllr_recurrent.snc:15
   local in time    yes   reads this step and the one before
@@ -95,3 +96,8 @@ def test_the_page_of_a_code():
     with pytest.raises(DataError) as caught:
         explain_code("empty-fil")
     assert caught.value.help == "did you mean `empty-file`?"
+
+
+def test_the_schedule_says_why_nothing_is_exchanged_at_every_step():
+    text = explain(SPECS / "conformance" / "stllr_recurrent_bp_online.snc")
+    assert "\nschedule  one step at a time: weights change at every step\n" in text
