@@ -199,7 +199,7 @@ def _chunk(
         return 0, "a derivative through time"
     if every:
         return gcd(*every), f"updates every {' and '.join(map(str, sorted(set(every))))} steps"
-    return _length(graph), "as many as keep the operands of weight products small"
+    return _length(graph), "as many as fit the room of a sample"
 
 
 def _length(graph: Graph) -> int:
