@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from snc.codegen.writer import Writer
 from snc.graph.geometry import Geometry
 from snc.graph.graph import PARTNER, SAMPLE, Axes, Axis, Node, features, size
+from snc.graph.numbers import spacing
 from snc.program.schedule import Schedule
 from snc_cpu.arrays import Arrays, lead, length, rest
 from snc_cpu.nest import FUSED, expression, loops, number, offset, user_index, variable
@@ -407,7 +408,12 @@ class Function:
         if node.op == "range":
             return f"{kind}({index})"
         first, last, n = node.get("first"), node.get("last"), node.get("n")
-        return f"{kind}({first!r} + {(last - first) / max(1, n - 1)!r} * {index})"
+        step, forward = spacing(first, last, n, bool(node.get("single")))
+        text = f"{kind}({first!r} + {step!r} * {index})"
+        if forward < n:
+            back = f"{kind}({last!r} - {step!r} * ({n - 1} - {index}))"
+            text = f"{text} if {index} < {forward} else {back}"
+        return text
 
     def random(self, node: Node, variables: dict[Axis, str], flat: str | None, wide: bool) -> str:
         """A value of a random stream at this step, sample and element."""

@@ -10,6 +10,7 @@ import numpy as np
 from snc import draws, random
 from snc.graph.clock import clocks_of
 from snc.graph.graph import SAMPLE, Axes, Graph, Group, Node, State
+from snc.graph.numbers import spacing
 from snc.module import Feed, Outcome, Store
 from snc_reference.ops import Array, compute
 
@@ -78,7 +79,7 @@ class Sequence:
             case "range":
                 return np.arange(node.get("n"))
             case "linspace":
-                return np.linspace(node.get("first"), node.get("last"), node.get("n"))
+                return linspace(node)
             case "random":
                 p = [known[a] if a in known else self.fixed[a] for a in node.args]
                 return draw(node, p, [self.graph.by_name[a].axes for a in node.args], self.feed, t)
@@ -279,6 +280,15 @@ def file_order(axes: Axes) -> Axes:
 def in_order(value: Array, have: Axes, want: Axes) -> Array:
     """A value with its axes put into another order."""
     return value.transpose([have.index(a) for a in want])
+
+
+def linspace(node: Node) -> Array:
+    """[n]: evenly spaced numbers, both ends included."""
+    first, last, n = node.get("first"), node.get("last"), node.get("n")
+    step, forward = spacing(first, last, n, bool(node.get("single")))
+    place = np.arange(n)
+    back: Array = last - step * (n - 1 - place)
+    return np.where(place < forward, first + step * place, back)
 
 
 def draw(node: Node, p: list[Array], axes: list[Axes], feed: Feed, t: int) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable
 
 FOLD: dict[str, Callable[..., float]] = {
@@ -27,3 +28,19 @@ def fold(op: str, values: list[float]) -> float | None:
         return float(FOLD[op](*values))
     except (ZeroDivisionError, ValueError, OverflowError, KeyError):
         return None
+
+
+def spacing(first: float, last: float, n: int, single: bool = False) -> tuple[float, int]:
+    """The step of n evenly spaced numbers, and how many of them count from `first`; the rest from `last`.
+
+    In single precision the step is rounded and numbers count from the nearer end, each then rounded
+    once: what the common array libraries do, and the published fixed bases depend on every bit of it.
+    """
+    if not single:
+        return (last - first) / max(1, n - 1), n
+    return _single(_single(last - first) / max(1, n - 1)), max(1, n // 2)
+
+
+def _single(x: float) -> float:
+    rounded: float = struct.unpack("f", struct.pack("f", x))[0]
+    return rounded

@@ -69,8 +69,9 @@ def _float32(ctx: Context, a: Arguments) -> Object:
         if name not in done:
             node = build.nodes[name]
             args = [narrow(arg) for arg in node.args]
+            more = {"single": True} if node.op == "linspace" else {}
             made = build.node(
-                node.op, args, node.axes, node.span, node.note, **dict(node.attributes)
+                node.op, args, node.axes, node.span, node.note, **dict(node.attributes), **more
             )
             done[name] = (
                 build.apply("float32", made) if node.op in ("linspace", "mul", "div") else made
