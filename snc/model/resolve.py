@@ -91,6 +91,8 @@ def _flatten(declared: Declared, on_the_way: tuple[Declared, ...]) -> Experiment
         made = _flatten(base, (*on_the_way, declared)).copy()
         made.name, made.declared, made.documentation = declared.name, declared, ""
         made.expectations, made.sweeps = [], []
+        for phase in made.phases.values():
+            phase.expectations = []
         _give_arguments(made, declared, node.base)
     for parameter in node.parameters:
         if parameter.default is not None:

@@ -255,6 +255,14 @@ def test_a_derived_experiment_changes_a_phase_and_leaves_its_base_alone():
     assert texts(old[0].settings)["train.epochs"] == "1"
 
 
+def test_expectations_of_a_phase_are_not_inherited_either():
+    told = "    phase first:\n        expect accuracy = 1 %\n"
+    text = f"{PHASES}\nexperiment a = two with:\n{told}\nexperiment b = a with:\n    record b\n"
+    file = load_text(Source("x.snc", text))
+    counts = [len(resolve(file.find("experiment", n)).phases["first"].expectations) for n in "ab"]
+    assert counts == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
