@@ -34,10 +34,13 @@ slow: $(STAMP) ## the tests that take minutes of compilation
 golden: $(STAMP) ## write the expected texts anew, to be reviewed like code
 	$(BIN)/python -m pytest -n 2 --update-golden tests
 
+rows: $(STAMP) ## write the README's table of published rows anew, from the specs
+	$(BIN)/python -m pytest -q tests/test_rows.py -k readme --update-golden
+
 wheel: $(STAMP) ## build the wheel into dist/
 	$(BIN)/python -m build --wheel
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist
 
-.PHONY: help setup demo check test slow golden wheel clean
+.PHONY: help setup demo check test slow golden rows wheel clean

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 from snc.diagnostics import DataError, did_you_mean
 from snc.lang import ast
 from snc.model.library import Declared, load_file, standard
+from snc.model.rows import Row, rows, rows_of
 from snc.resources import data_dir
 
 Entry = tuple[str, str, str]
@@ -39,7 +41,49 @@ def _experiments() -> Iterator[Entry]:
             continue
         for declared in load_file(path).experiments():
             shown = f"specs/{path.relative_to(root).as_posix()}:{declared.name}"
-            yield shown, _line(declared) or _told_by_parts(declared), _place(declared)
+            words = " ".join(declared.documentation().split()) or _told_by_parts(declared)
+            told = _sources(declared, list(rows_of(declared, path.parent.name, path)))
+            yield shown, f"{words} [{told}]" if told else words, _place(declared)
+
+
+def _sources(declared: Declared, found: list[Row]) -> str:
+    """`Table II, rows C10-minus, C10-zero`: the tables whose rows it is, and the sources it cites."""
+    by_source: dict[str, list[str]] = {}
+    for row in found:
+        by_source.setdefault(row.source, []).append(row.name)
+    told = [f"{s}, row{'s' * (len(n) > 1)} {', '.join(n)}" for s, n in by_source.items()]
+    cited = [
+        " ".join(c.split()) for c in declared.citations() if not any(s in c for s in by_source)
+    ]
+    return "; ".join([*told, *cited])
+
+
+def rows_markdown() -> str:
+    """All rows of published tables as Markdown, one table for each folder of specs."""
+    lines: list[str] = []
+    for collection, found in groupby(rows(), key=lambda row: row.collection):
+        lines += ["", f"**specs/{collection}**", "", *MARKDOWN_HEAD, *map(_markdown, found)]
+    return "\n".join(lines[1:])
+
+
+MARKDOWN_HEAD = ("| what | source | published | command |", "|---|---|---|---|")
+
+
+def _markdown(row: Row) -> str:
+    case = ", ".join(f"{name} = {value}" for name, value in row.case)
+    what = f"{row.line.rstrip('.')} ({case})." if case else row.line
+    return f"| {what} | {row.source} | {printed(row)} | `snc reproduce {row.name}` |"
+
+
+def printed(row: Row) -> str:
+    """The numbers of a row in one cell: one, `0.50, 0.76` for a few, how many for a whole table."""
+    numbers = [p.text for p in row.published]
+    if len(numbers) > MOST_NUMBERS:
+        return f"{len(numbers)} numbers"
+    return ", ".join(numbers) or "no number"
+
+
+MOST_NUMBERS = 4
 
 
 def _told_by_parts(declared: Declared) -> str:

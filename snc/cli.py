@@ -182,11 +182,20 @@ def explain(
 
 @main.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
+@click.option("--markdown", is_flag=True, help="The rows of published tables, as a table.")
 @json_option
-def list_entries(kind: str, as_json: bool) -> None:
+def list_entries(kind: str, markdown: bool, as_json: bool) -> None:
     """List what the library offers."""
     from snc.catalogue import entries
 
+    if markdown:
+        from snc.catalogue import rows_markdown
+
+        if kind != "experiments":
+            raise click.UsageError("--markdown goes with `snc list experiments`")
+        text = rows_markdown()
+        show_result(text, {"markdown": text}, as_json)
+        return
     found = entries(kind)
     width = max((len(name) for name, _, _ in found), default=0)
     rows = [{"name": name, "line": line, "place": place} for name, line, place in found]
@@ -242,13 +251,15 @@ def evaluate(run: Path, data_root: Path | None, as_json: bool) -> None:
     from snc.engine.progress import watcher
     from snc.engine.run import evaluate_run
     from snc.engine.runfolder import RunFolder, finite, read_run
-    from snc.session import cases_of, data_sets, last_line, options_of
+    from snc.session import PlannedData, cases_of, last_line, options_of
 
     about, watch = read_run(run), watcher(silent=as_json)
+    data = PlannedData(data_root)
     folder, flags = RunFolder(run), {**about, "data_root": data_root}
-    cases = {case.name: case for case in cases_of(folder.source_of(about["spec"]), flags)}
-    phases, data = cases[about["case"]].phases, data_sets(data_root, list(cases.values()))
-    outcome = evaluate_run(folder, phases, data, options_of(about), watch)
+    spec = folder.source_of(about["spec"])
+    cases = {case.name: case for case in cases_of(spec, flags, planned=data.plan)}
+    phases = cases[about["case"]].phases
+    outcome = evaluate_run(folder, phases, data.sets, options_of(about), watch)
     show_result(last_line(outcome), finite(outcome), as_json)
 
 

@@ -24,10 +24,15 @@ from snc.passes import run_passes
 from snc.program.program import Program
 
 Seen = Callable[[str, object], None]
+Planned = Callable[[RunPlan], None]
 
 
 def ignore(name: str, value: object) -> None:
     """Look at no intermediate result."""
+
+
+def go_on(plan: RunPlan) -> None:
+    """Compile whatever is planned."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,13 @@ def load(
     record: Sequence[str] = (),
     data_root: Path | None = None,
     seen: Seen = ignore,
+    planned: Planned = go_on,
 ) -> tuple[Compiled, ...]:
-    """Compile every phase of an experiment. Raises SpecError, BackendError, DataError."""
+    """Compile every phase of an experiment. Raises SpecError, BackendError, DataError.
+
+    `planned` is told the plan of every phase when all are known to be right, before anything is
+    compiled, which may take minutes: whoever needs data can look for it there.
+    """
     file = load_file(Path(path))
     if problems := [*file.problems, *name_problems(file)]:
         raise SpecError(problems)
@@ -79,15 +89,22 @@ def load(
     found = find(backend)
     if (reason := found.unavailable()) is not None:
         raise BackendError(f"backend `{backend}` cannot run here: {reason}")
-    made = []
+    built = []
     for phase in phases_of(whole):
         start = time.perf_counter()
         plan, program = program_of(phase, dtype, without, tuple(record), data_root, seen)
+        built.append((phase, plan, program, time.perf_counter() - start))
+    for _, plan, _, _ in built:
+        planned(plan)
+    made = []
+    for phase, plan, program, seconds in built:
+        start = time.perf_counter()
         kernel = found.emit(program)
         seen("kernel", kernel)
         module = found.load(kernel)
         model = ResolvedModel(whole.name, phase)
-        made.append(Compiled(model, plan, program, kernel, module, time.perf_counter() - start))
+        seconds += time.perf_counter() - start
+        made.append(Compiled(model, plan, program, kernel, module, seconds))
     return tuple(made)
 
 

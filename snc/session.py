@@ -5,7 +5,7 @@ This file and `snc/engine/phase.py` are all that training knows of `snc.compile`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,19 @@ from snc.engine.run import Case, DataSets, run_cases
 from snc.engine.runfolder import begun, open_folder, versions
 from snc.engine.train import Options
 from snc.model.library import choose, load_file
-from snc.model.plan import Pipeline
+from snc.model.plan import Pipeline, RunPlan
 
 
-def cases_of(spec: str, flags: Mapping[str, Any], record: Sequence[str] = ()) -> list[Case]:
+def cases_of(
+    spec: str,
+    flags: Mapping[str, Any],
+    record: Sequence[str] = (),
+    planned: Callable[[RunPlan], None] = lambda plan: None,
+) -> list[Case]:
     """Compile an experiment: one case, or all of a sweep. Raises SpecError and BackendError.
 
-    flags: settings, backend, dtype, without, data_root. record: names to record besides.
+    flags: settings, backend, dtype, without, data_root. record: names to record besides. planned: is
+    told every plan before it is compiled.
     """
     path, experiment = split_spec(spec)
     found = []
@@ -39,28 +45,35 @@ def cases_of(spec: str, flags: Mapping[str, Any], record: Sequence[str] = ()) ->
             without=tuple(flags["without"]),
             record=tuple(record),
             data_root=flags.get("data_root"),
+            planned=planned,
         )
         found.append(Case(name, tuple(from_compiled(c) for c in compiled)))
     return found
 
 
-def data_sets(root: Path | None, cases: Sequence[Case]) -> DataSets:
-    """The data sets of some cases under a root, prepared when they are asked for."""
-    # The data libraries take seconds to import, and a batch file needs none of them.
-    from snc.data import prepare
+class PlannedData:
+    """The data sets below a folder, of all plans it is told."""
 
-    about: dict[Pipeline, tuple[float | None, int | None]] = {}
-    for phase in (p for case in cases for p in case.phases):
-        for data in (phase.plan.data, phase.plan.test_data):
+    def __init__(self, root: Path | None) -> None:
+        self.root = root
+        self.about: dict[Pipeline, tuple[float | None, int | None]] = {}
+        self.sets = DataSets(self.ready)
+
+    def plan(self, plan: RunPlan) -> None:
+        """Note what a plan says of its data, and prepare it. Raises DataError."""
+        for data in (plan.data, plan.test_data):
             if data is not None:
                 for pipeline in (data.train, data.test):
-                    about[pipeline] = (phase.plan.dt, data.classes)
+                    self.about[pipeline] = (plan.dt, data.classes)
+        self.sets.of(plan)
 
-    def ready(pipeline: Pipeline) -> Any:
-        dt, classes = about.get(pipeline, (None, None))
-        return prepare(pipeline, root, lambda text: None, dt=dt, classes=classes)
+    def ready(self, pipeline: Pipeline) -> Any:
+        """Prepare one pipeline."""
+        # The data libraries take seconds to import, and a batch file needs none of them.
+        from snc.data import prepare
 
-    return DataSets(ready)
+        dt, classes = self.about.get(pipeline, (None, None))
+        return prepare(pipeline, self.root, lambda text: None, dt=dt, classes=classes)
 
 
 def options_of(flags: Mapping[str, Any]) -> Options:
@@ -116,24 +129,26 @@ def run_training(
 ) -> dict[str, Any]:
     """Train every case and trial of an experiment into a run folder; the outcome. Raises SncError, Interrupted.
 
-    flags: those of `snc train`; `given` names those that do not have their defaults.
+    flags: those of `snc train`, and `trials`, at most so many of them; `given` names those that do
+    not have their defaults.
     """
     folder = None
     try:
         if flags["resume"]:
             flags = as_begun(spec, flags, given)
-        cases = cases_of(spec, flags)
-        data = data_sets(flags["data_root"], cases)
+        data = PlannedData(flags["data_root"])
+        cases = cases_of(spec, flags, planned=data.plan)
         for case in cases:  # mistakes in the data show before a folder is made
             for phase in case.phases:
-                data.of(phase)
+                data.plan(phase.plan)
         folder = open_folder(cases[0].phases[-1].experiment, flags["out"], flags["resume"])
         about = {
             "spec": str(Path(spec).resolve()),
             **{name: flags[name] for name in BEGUN},
         }
         seeds = () if flags["seed"] is None else (flags["seed"],)
-        return run_cases(cases, data, folder, options_of(flags), watch, seeds=seeds, about=about)
+        more: Any = {"seeds": seeds, "trials": flags.get("trials"), "about": about}
+        return run_cases(cases, data.sets, folder, options_of(flags), watch, **more)
     except KeyboardInterrupt:
         raise Interrupted(folder.path if folder else None) from None
     finally:

@@ -264,9 +264,17 @@ def _expectations(ctx: Context, experiment: Experiment, frame: Frame) -> list[Ex
             Expectation(
                 statement.name.text, float(statement.measure.value) / scale,
                 None if spread is None else float(spread) / scale, statement.note or "",
+                _half_a_digit(statement.measure.value) / scale,
             )
         )  # fmt: skip
     return found
+
+
+def _half_a_digit(digits: str) -> float:
+    """Half a unit of the last digit that is printed: 0.005 for `0.50`."""
+    mantissa, _, exponent = digits.lower().partition("e")
+    places = len(mantissa.partition(".")[2])
+    return 0.5 * 10.0 ** (int(exponent or 0) - places)
 
 
 def _fits(ctx: Context, experiment: Experiment, argument: Any, file: Any, frame: Frame) -> bool:

@@ -75,6 +75,11 @@ def phase_result(phase: Phase, standings: Mapping[int, Standing]) -> dict[str, A
     return {
         "name": plan.name,
         "summary": {name: asdict(s) for name, s in summary.items()},
+        "best": _summaries(plan, [best(h) for h in histories.values() if h]),
+        "final": _summaries(plan, [h[-1] for h in histories.values() if h]),
+        "epochs": plan.epochs,
+        "epochs_done": min(len([r for r in h if r.epoch]) for h in histories.values()),
+        "seeds": list(plan.trial_seeds()),
         "trials": [{"seed": seed, **record.data()} for seed, record in picked.items()],
         "expectations": [asdict(c) for c in compare(plan.expectations, summary, phase.parameters)],
         "report": {
@@ -83,6 +88,10 @@ def phase_result(phase: Phase, standings: Mapping[int, Standing]) -> dict[str, A
             "spread": plan.report_spread,
         },
     }
+
+
+def _summaries(plan: RunPlan, records: Sequence[EpochRecord]) -> dict[str, Any]:
+    return {name: asdict(s) for name, s in summarise(plan, records).items()}
 
 
 def result(
@@ -150,7 +159,8 @@ def _compare(expected: Expectation, ours: Summary | None) -> Comparison:
     if ours is None:
         verdict = "not measured"
     else:
-        room = (expected.spread or 0.0) + (ours.spread or 0.0) or 1e-9 * abs(expected.value)
+        rounding = max(expected.rounding, 1e-9 * abs(expected.value))
+        room = max((expected.spread or 0.0) + (ours.spread or 0.0), rounding)
         gap = ours.mean - expected.value
         verdict = "within" if abs(gap) <= room else ("above" if gap > 0 else "below")
     return Comparison(

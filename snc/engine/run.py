@@ -20,7 +20,7 @@ from snc.engine.report import comparison_line, peak_memory, result, summarise
 from snc.engine.runfolder import RunFolder, command_line, read_run
 from snc.engine.standing import EpochRecord, Standing
 from snc.engine.train import Options, PhaseData, identify, refuse_other_store, train
-from snc.model.plan import DataPlan, Pipeline
+from snc.model.plan import DataPlan, Pipeline, RunPlan
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ class DataSets:
             self.seconds += perf_counter() - start
         return self.ready[pipeline]
 
-    def of(self, phase: Phase) -> PhaseData:
+    def of(self, plan: RunPlan) -> PhaseData:
         """Training and test data of a phase. Raises DataError if the experiment names none."""
-        data: DataPlan | None = phase.plan.data
+        data: DataPlan | None = plan.data
         if data is None:
             raise DataError(
                 "no-data",
-                f"`{phase.experiment}` names no data to train on",
-                place=phase.experiment,
+                f"`{plan.name}` names no data to train on",
+                place=plan.name,
                 help="add `data = ...` to the experiment, or use `snc run` with a batch file",
             )
-        return PhaseData(self.get(data.train), self.get((phase.plan.test_data or data).test))
+        return PhaseData(self.get(data.train), self.get((plan.test_data or data).test))
 
 
 def run_cases(
@@ -68,22 +68,25 @@ def run_cases(
     watch: Watcher,
     *,
     seeds: tuple[int, ...] = (),
+    trials: int | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Train all cases and write their folders; returns the result that `result.json` holds.
 
-    seeds: instead of the spec's trials. about: what `run.json` notes besides (settings, spec file).
+    seeds: instead of the spec's. trials: at most so many. about: what `run.json` notes besides
+    (settings, spec file).
     """
     about = about or {}
+    more: Any = {"seeds": seeds, "trials": trials, "about": about}
     if len(cases) == 1 and not cases[0].name:
-        return run_case(cases[0], data, folder, options, watch, seeds=seeds, about=about)
+        return run_case(cases[0], data, folder, options, watch, **more)
     if not (folder.path / "run.json").exists():
         folder.write_json("run.json", {**about, "cases": [c.name for c in cases]})
     results = {}
     for case in cases:
         watch.say(case.name)
         inside = folder.case(case.name)
-        results[case.name] = run_case(case, data, inside, options, watch, seeds=seeds, about=about)
+        results[case.name] = run_case(case, data, inside, options, watch, **more)
     total = {**sweep_result(results), "out": str(folder.path)}
     folder.write_json("result.json", total)
     return total
@@ -97,12 +100,13 @@ def run_case(
     watch: Watcher,
     *,
     seeds: tuple[int, ...],
+    trials: int | None,
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Train all trials of one case. What is already done in the folder is not done again."""
     phases = case.phases
-    seeds = seeds or phases[-1].plan.trial_seeds()
-    sets = [data.of(phase) for phase in phases]
+    seeds = (seeds or phases[-1].plan.trial_seeds())[:trials]
+    sets = [data.of(phase.plan) for phase in phases]
     _begin(folder, case, sets, seeds, options, about)
     folder.rewrite_log(_known(folder, phases, sets, seeds, options, watch))
     standings = {}
@@ -120,7 +124,7 @@ def evaluate_run(
 
     Raises DataError if there is no checkpoint or it belongs to another spec or other data.
     """
-    sets = [data.of(phase) for phase in phases]
+    sets = [data.of(phase.plan) for phase in phases]
     paths = sorted(folder.path.glob("trial-*/checkpoint.h5"))
     if not paths:
         raise DataError("no-checkpoint", "this run has no checkpoint yet", place=str(folder.path))

@@ -75,9 +75,9 @@ def train(
     while True:
         phase = phases[standing.phase]
         runner.run_phase(phase, data[standing.phase], epochs_of(phases, phase, options), standing)
+        if not standing.of_phase(phase.plan.name):
+            runner.evaluate_only(phase, data[standing.phase], standing)
         if standing.phase == len(phases) - 1:
-            if not standing.of_phase(phase.plan.name):
-                runner.evaluate_only(phase, data[standing.phase], standing)
             return standing
         _enter_next(phases, seed, options, standing)
         checkpoint.save(path, identity, standing)

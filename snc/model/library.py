@@ -87,7 +87,11 @@ class Declared:
 
     def citation(self) -> str:
         """Its sources."""
-        return "; ".join(s.text for s in self.body if isinstance(s, ast.Citation))
+        return "; ".join(self.citations())
+
+    def citations(self) -> list[str]:
+        """Its sources, one by one."""
+        return [s.text for s in self.body if isinstance(s, ast.Citation)]
 
 
 def load_file(path: Path) -> File:

@@ -129,12 +129,13 @@ class RateGroup:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """A published number for this run."""
+    """A published number for this run; `rounding` is half a unit of its last printed digit."""
 
     metric: str
     value: float
     spread: float | None
     note: str
+    rounding: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
