@@ -6,7 +6,6 @@ and numba, h5py, matplotlib and the data libraries take several to import.
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,19 @@ from typing import Any
 import click
 
 from snc.cli_data import data
+from snc.cli_reproduce import reproduce
 from snc.console import (
     STOPPED,
     WRONG,
     Commands,
+    backend_option,
+    dtype_option,
     json_option,
     root_option,
     show_diagnostics,
     show_result,
     split_spec,
+    threads_option,
 )
 
 COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
@@ -40,13 +43,6 @@ def _settings(
     return {path.strip(): value.strip() for path, _, value in pairs}
 
 
-def _threads(ctx: click.Context, option: click.Parameter, given: int | None) -> None:
-    """Set threads in the environment, which numerical libraries read when they are imported."""
-    if given is not None:
-        for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            os.environ[name] = str(given)
-
-
 set_option = click.option(
     "--set",
     "settings",
@@ -55,20 +51,8 @@ set_option = click.option(
     metavar="NAME=VALUE",
     help="Change the experiment: a parameter, a setting (train.epochs=3), a clause of a learn.",
 )
-backend_option = click.option("--backend", default="cpu", show_default=True, help="What runs it.")
-dtype_option = click.option(
-    "--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True
-)
 without_option = click.option(
     "--without", multiple=True, metavar="PASS", help="Leave a compiler pass out."
-)
-threads_option = click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    callback=_threads,
-    expose_value=False,
-    is_eager=True,
-    help="Number of threads; results do not depend on it.",
 )
 
 
@@ -82,6 +66,7 @@ def main() -> None:
 
 
 main.add_command(data)
+main.add_command(reproduce)
 
 
 @main.command()

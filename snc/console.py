@@ -59,11 +59,30 @@ def _note_json(ctx: click.Context, option: click.Parameter, given: bool) -> bool
     return given
 
 
+def _threads(ctx: click.Context, option: click.Parameter, given: int | None) -> None:
+    """Set threads in the environment, which numerical libraries read when they are imported."""
+    if given is not None:
+        for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ[name] = str(given)
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, callback=_note_json, help="Print one JSON object."
 )
 root_option = click.option(
     "--data-root", type=click.Path(path_type=Path), envvar="SNC_DATA", help="Where data sets are."
+)
+backend_option = click.option("--backend", default="cpu", show_default=True, help="What runs it.")
+dtype_option = click.option(
+    "--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True
+)
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    callback=_threads,
+    expose_value=False,
+    is_eager=True,
+    help="Number of threads; results do not depend on it.",
 )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from snc.lang import ast
@@ -56,7 +57,8 @@ class Row:
         return f"specs/{self.collection}/{self.path.name}:{self.experiment}"
 
 
-def rows() -> list[Row]:
+@cache
+def rows() -> tuple[Row, ...]:
     """All rows, in the order of folders, files and lines."""
     root = data_dir("specs")
     found: list[Row] = []
@@ -65,7 +67,7 @@ def rows() -> list[Row]:
             collection = path.parent.relative_to(root).as_posix()
             for declared in load_file(path).experiments():
                 found += rows_of(declared, collection, path)
-    return found
+    return tuple(found)
 
 
 def rows_of(declared: Declared, collection: str, path: Path) -> Iterator[Row]:
