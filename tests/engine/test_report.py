@@ -75,6 +75,24 @@ def test_published_numbers(ours, verdict):
     assert comparison.verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("ours", "verdict"), [(0.504, "within"), (0.506, "above"), (0.494, "below")]
+)
+def test_a_number_without_spread_is_met_within_its_rounding(ours, verdict):
+    printed = Expectation("loss", 0.50, None, "Table 4", 0.005)
+    (found,) = compare([printed], {"loss": Summary(ours, None, 1)}, 0)
+    assert found.verdict == verdict
+
+
+def test_a_phase_tells_its_best_and_its_last_epoch_and_what_was_asked_for():
+    history = [record(1, 0.5), record(2, 0.8), record(3, 0.7)]
+    standings = {s: Standing({}, history=history) for s in (5, 6)}
+    found = phase_result(phase(epochs=9, trials=4), standings)
+    assert found["best"]["accuracy"] == {"mean": 0.8, "spread": 0.0, "trials": 2}
+    assert found["final"]["accuracy"]["mean"] == pytest.approx(0.7)
+    assert (found["epochs"], found["epochs_done"], found["seeds"]) == (9, 3, [5, 6, 7, 8])
+
+
 def test_parameters_are_counted_and_compared_exactly():
     assert phase().parameters == 21
     exact, other = Expectation("parameters", 21, None, ""), Expectation("parameters", 22, None, "")

@@ -42,6 +42,12 @@ def test_a_run_leaves_its_files_and_nothing_else(tmp_path):
     assert (outcome["seeds"], outcome["epochs"]) == ([5, 6], 2)
 
 
+def test_no_more_trials_than_asked_for(tmp_path):
+    outcome = go(RunFolder(tmp_path), [case(trials=3)], trials=2)
+    assert outcome["seeds"] == [5, 6]
+    assert outcome["phases"][0]["seeds"] == [5, 6, 7]
+
+
 def test_data_is_prepared_once_for_all(tmp_path):
     asked = []
 

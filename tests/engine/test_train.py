@@ -138,6 +138,17 @@ def test_phases_keep_weights_and_begin_optimisers_anew(tmp_path):
     ]  # fmt: skip
 
 
+def test_every_phase_without_epochs_is_evaluated(tmp_path):
+    names = ("learn", "here", "there")
+    phases = tuple(phase(name=n, epochs=2 if n == "learn" else 0) for n in names)
+    standing = run(tmp_path / "c.h5", phases=phases)
+    want = [("learn", 1), ("learn", 2), ("here", 0), ("there", 0)]
+    assert [(r.phase, r.epoch) for r in standing.history] == want
+    assert standing.history[2].test == standing.history[1].test
+    again = run(tmp_path / "c.h5", phases=phases)
+    assert [(r.phase, r.epoch) for r in again.history] == want
+
+
 @pytest.mark.parametrize("at", [3, 13, 14, 16])
 def test_phases_resume_too(tmp_path, at):
     phases = (phase(name="pretrain", epochs=2), phase(name="finetune", epochs=1))
