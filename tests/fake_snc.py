@@ -45,7 +45,7 @@ def load(path, experiment=None, settings=None, **asked):
                 name=experiment or path.stem, text=lambda: text, sources=lambda: {path.name: text}
             ),
             plan=changed,
-            program=SimpleNamespace(stored=STORED, needs=Needs()),
+            program=SimpleNamespace(stored=STORED, trained=STORED[:2], needs=Needs()),
             kernel=SimpleNamespace(key=f"{asked['backend']} {asked['without']}"),
             module=module,
             seconds=0.125,

@@ -8,6 +8,7 @@ import pytest
 
 from snc import compile as driver
 from snc.diagnostics import DataError
+from snc.engine.phase import from_compiled
 
 SPEC = Path(__file__).parents[1] / "specs" / "conformance" / "tess.snc"
 
@@ -36,6 +37,13 @@ def test_what_is_planned_is_what_is_compiled():
     told = []
     (made,) = driver.load(SPEC, "local", backend="reference", planned=told.append)
     assert told == [made.plan]
+
+
+def test_weights_that_are_fixed_are_no_trained_parameters():
+    (made,) = driver.load(SPEC.with_name("tp_dense2.snc"), backend="reference")
+    phase = from_compiled(made)
+    assert {s.name for s in phase.stored} > {"g1.weight", "h1.weight"}
+    assert phase.parameters == 20 * 16 + 16 * 12 + 12 * 4
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,14 @@ class Phase:
     """One phase of an experiment, compiled.
 
     `experiment` is its name, `spec` the resolved spec as text, `program` a hash of what was
-    compiled, `seconds` the time that took.
+    compiled, `seconds` the time that took. `trained` are those of the stored arrays that learning changes.
     """
 
     experiment: str
     plan: RunPlan
     module: Module
     stored: tuple[Stored, ...]
+    trained: tuple[Stored, ...]
     spec: str
     program: str
     seconds: float = 0.0
@@ -39,7 +40,7 @@ class Phase:
     @property
     def parameters(self) -> int:
         """How many numbers are learned."""
-        return sum(prod(s.shape) for s in self.stored if s.role == "parameter")
+        return sum(prod(s.shape) for s in self.trained)
 
 
 def from_compiled(compiled: Compiled) -> Phase:
@@ -49,6 +50,7 @@ def from_compiled(compiled: Compiled) -> Phase:
         plan=compiled.plan,
         module=compiled.module,
         stored=compiled.program.stored,
+        trained=compiled.program.trained,
         spec=compiled.model.text(),
         program=compiled.kernel.key,
         seconds=compiled.seconds,

@@ -39,6 +39,12 @@ class Program:
         return tuple(both.values())
 
     @property
+    def trained(self) -> tuple[Stored, ...]:
+        """The parameters that learning changes; others are drawn and stay."""
+        written = {w.stored for w in self.learn.writes} if self.learn else set()
+        return tuple(s for s in self.stored if s.role == "parameter" and s.name in written)
+
+    @property
     def needs(self) -> Needs:
         """What a batch must have."""
         fields: dict[str, tuple[int, ...]] = {}

@@ -137,6 +137,7 @@ def plan(**changes) -> RunPlan:
 def phase(module: Regression | None = None, stored=STORED, **changes) -> Phase:
     return Phase(
         experiment="toy", plan=plan(**changes), module=module or Regression(), stored=stored,
+        trained=tuple(s for s in stored if s.role == "parameter"),
         spec="snc 1\nexperiment toy:\n", program="program", seconds=0.25,
     )  # fmt: skip
 
