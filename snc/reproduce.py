@@ -27,6 +27,8 @@ SMALL = {"train.batch": "2", "train.test_batch": "2"}
 """What made-up data sets are run with: they hold a few samples only."""
 BRIEF = ("epochs", "trials")
 """Of what one is enough on made-up data, unless it is asked for."""
+ANEW = ("settings", "epochs")
+"""What a run may be given anew when it goes on; all else has a folder of its own."""
 
 
 # What to run ----------------------------------------------------------------------------------------------
@@ -112,6 +114,8 @@ class How:
             parts.append(f"{epochs} epochs")
         if (limit := self.flags.get("limit_batches")) is not None:
             parts.append(f"{limit} batches")
+        if (seed := self.flags.get("seed")) is not None:
+            parts.append(f"seed {seed}")
         for name, usual in (("backend", "cpu"), ("dtype", "float32")):
             if self.flags[name] != usual:
                 parts.append(self.flags[name])
@@ -152,9 +156,8 @@ def _run(run: Run, how: How, flags: Mapping[str, Any], watch: Watcher) -> Compar
         going = (folder / "run.json").exists()
         settings = {**run.settings, **how.more}
         try:
-            outcome = run_training(
-                run.spec, {**flags, "settings": settings, "out": folder, "resume": going}, watch
-            )
+            here = {**flags, "settings": settings, "out": folder, "resume": going}
+            outcome = run_training(run.spec, here, watch, given=ANEW)
         except SncError as error:
             status, reason = _why_not(error)
             return Compared(run, status, reason=reason)

@@ -159,7 +159,8 @@ def test_runs_that_cannot_go_on_from_each_other_have_folders_of_their_own():
         (run,) = runs_of(row(name))
         return how.folder(run).as_posix()
 
-    assert folder("S2") == folder("S2", epochs=3, seed=1) == "out/whole/stllr/S2"
+    assert folder("S2") == folder("S2", epochs=3, trials=1) == "out/whole/stllr/S2"
+    assert folder("S2", seed=1) == "out/seed-1/stllr/S2"
     assert folder("GSC-1") == "out/whole/tp/GSC-1/shots=1"
     assert folder("GSC-1", epochs=3) == "out/3-epochs/tp/GSC-1/shots=1"
     changes = ({"limit_batches": 2}, {"dtype": "float64"}, {"backend": "reference"})
