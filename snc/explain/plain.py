@@ -10,6 +10,7 @@ from snc.explain.locality import Verdict
 from snc.explain.memory import Kept
 from snc.explain.network import Site, shown_name
 from snc.explain.text import chain
+from snc.explain.totals import totals
 
 
 def report_data(report: Report) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "forward_macs": report.forward,
         "schedule": report.schedule,
         "rules": [_certificate_data(c) for c in report.certificates],
+        "totals": asdict(totals(report)),
         "untrained": list(report.untrained),
         "trained_by_signals": list(report.by_signals),
     }

@@ -11,6 +11,7 @@ from snc.explain.locality import NO, YES, Verdict
 from snc.explain.memory import Kept, Memory
 from snc.explain.network import shown_name
 from snc.explain.symbols import grouped
+from snc.explain.totals import Totals, totals
 from snc.explain.work import Work
 from snc.source import Span
 
@@ -42,13 +43,27 @@ def report_text(report: Report) -> str:
     lines.append(f"schedule  {report.schedule}")
     for certificate in report.certificates:
         lines += ["", *_certificate_lines(certificate)]
-    if not report.certificates:
+    if report.certificates:
+        lines += ["", f"all rules   {totals_text(totals(report))}"]
+    else:
         lines += ["", "nothing learns by a rule"]
     if report.by_signals:
         lines += ["", f"trained by a signal: {_names(report.by_signals)}"]
     if report.untrained:
         lines += ["", f"not trained: {_names(report.untrained)}"]
     return "\n".join(lines)
+
+
+def totals_text(cost: Totals) -> str:
+    """The costs of all rules in words; a value takes four bytes."""
+    text = f"{millions(cost.macs)} MAC per sample and step that learns; {_kept_bytes(cost.kept)} per sample"
+    return f"{text}, {_kept_bytes(cost.tape)} more for each of the T steps" if cost.tape else text
+
+
+def _kept_bytes(count: int) -> str:
+    """`641 024 values (2.45 MB)`."""
+    size = f" ({count * 4 / 2**20:.2f} MB)" if count * 4 >= 2**20 // 100 else ""
+    return f"{grouped(count)} values{size}"
 
 
 def chain(report: Report) -> str:

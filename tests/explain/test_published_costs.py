@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from snc.explain import explain_data
+from snc.explain import explain, explain_data
 
 SPECS = Path(__file__).parents[2] / "specs"
 CHANNELS = (64, 128, 256, 256, 512, 512, 512, 512)
@@ -56,6 +56,16 @@ def test_stllr_with_a_non_causal_term():
     assert found["weights"] == 2 * sum(convolutions) + readout
     assert found["signal"] + found["weights"] == 3 * sum(products) - products[0] - readout
     assert (found["p"], found["q"]) == (sum(reads), sum(neurons))
+
+
+def test_the_text_sums_the_rules_up():
+    text = explain(SPECS / "stllr/gesture.snc", "gesture")
+    assert "all rules   1.81 G MAC per sample and step that learns" in text
+    assert "; 641 024 values (2.45 MB) per sample" in text
+    text = explain(SPECS / "stllr/gesture.snc", "gesture_bptt")
+    assert "more for each of the T steps" in text
+    found = explain_data(SPECS / "stllr/shd.snc", "shd")["phases"][0]["totals"]
+    assert found == {"signal": 9_000, "weights": 1_044_000, "kept": 2_050, "tape": 0}
 
 
 def test_stllr_without_one():
