@@ -504,6 +504,8 @@ def test_ctrl_c_says_how_to_go_on_and_the_run_goes_on(tmp_path):
     process = subprocess.Popen(
         command, cwd=tmp_path, env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A shell starts what it puts into the background deaf to Ctrl-C, and so are its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline().startswith("epoch  1/60")
