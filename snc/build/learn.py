@@ -430,16 +430,24 @@ def bind_update(
                 value = projection.raw  # what is stored gets the value; the norm is applied to it
         elif target in frame.storage:
             value = evaluate(ctx, ast.Name(target, span=statement.path.span), frame)
+        elif target.startswith("post."):
+            found = _of_the_neuron(ctx, statement.path, target.removeprefix("post."))
+            if found is None:
+                return
+            value = found
         else:
             ctx.fail(
                 mistakes.simple(
                     "not-a-parameter",
                     f"`{target}` is nothing a rule can change",
                     statement.path.span,
-                    "a rule changes `weight`, `bias`, `gain`, `parameters`, or a `parameter` of its own",
+                    "a rule changes `weight`, `bias`, `gain`, `parameters`, a `parameter` of its own, "
+                    "or one of its neuron (`post.leak`)",
                 )
             )
         e = ctx.val(evaluate(ctx, statement.value, frame), statement.value.span)
+        if target.startswith("post."):  # stored at the neuron itself, which has no sides
+            e = ctx.wrap(ctx.builder.with_role(e.node, "", statement.value.span), e.dim)
         if statement.target == "next":
             _next(
                 ctx,
@@ -464,6 +472,20 @@ def bind_update(
             )
     except Failed:
         return
+
+
+def _of_the_neuron(ctx: Context, path: ast.Path, name: str) -> Val | None:
+    """The `parameter` of the driven neuron that a rule changes; None where no neuron is known."""
+    population = ctx.sides["@post"][0]
+    if population is None and ctx.alone:
+        return None
+    found = ctx.member(population.path, name) if population else None
+    stored = isinstance(found, Val) and ctx.builder.nodes[found.node]
+    if not isinstance(found, Val) or not stored or stored.op != "stored":
+        message = f"`post.{name}` is no `parameter` of the neuron"
+        hint = f"declare `parameter {name} = ...` in the neuron, then a rule can change it"
+        ctx.fail(mistakes.simple("not-a-parameter", message, path.span, hint))
+    return found
 
 
 def _next(
@@ -546,7 +568,11 @@ def _sink(
     optimiser: optimise.Optimiser | None,
     made: BoundRule | None,
 ) -> None:
-    learning.sinks.setdefault(stored, []).append((node, group, optimiser))
+    known = learning.sinks.setdefault(stored, [])
+    if node not in [
+        n for n, _, _ in known
+    ]:  # two projections into a neuron find the same derivative
+        known.append((node, group, optimiser))
     if made is not None:
         made.sinks.append((stored, node))
 

@@ -38,15 +38,24 @@ def _gradient(ctx: Context, a: Arguments) -> Object:
         draw = back.draw
         if takes_values(draw):
             ctx.fail(mistakes.not_a_number(a.place("backward"), f"what `{draw.word}` is given"))
+    base, names = _behind_names(ctx, by)
     node = ctx.builder.node(
         "gradient",
-        (loss.node, by.node),
-        by.axes,
+        (loss.node, base),
+        ctx.builder.axes(base),
         a.span,
         backward=draw,
         owner=ctx.path if draw else "",
     )
-    return ctx.wrap(node)
+    return ctx.wrap(ctx.builder.rename(node, names))
+
+
+def _behind_names(ctx: Context, by: Val) -> tuple[str, list[tuple[Axis, Axis]]]:
+    """The value a rule sees as one of a side, which the loss depends on, and the names it has there."""
+    made = ctx.builder.nodes[by.node]
+    if made.op == "rename":
+        return made.args[0], list(made.get("names"))
+    return by.node, []
 
 
 def _bptt(ctx: Context, a: Arguments) -> Object:
@@ -66,7 +75,9 @@ def _bptt(ctx: Context, a: Arguments) -> Object:
                 a.span,
             )
         )
-    return ctx.wrap(ctx.builder.node("bptt", (loss.node, by.node, gate), by.axes, a.span))
+    base, names = _behind_names(ctx, by)
+    node = ctx.builder.node("bptt", (loss.node, base, gate), ctx.builder.axes(base), a.span)
+    return ctx.wrap(ctx.builder.rename(node, names))
 
 
 def _influence(ctx: Context, a: Arguments) -> Object:
