@@ -3,173 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from snc.codegen.arrays import Arrays, lead, length, widths
+from snc.codegen.function import Function, product_call
+from snc.codegen.nest import number, variable
+from snc.codegen.prepare import prepared, refuse_lost_records, refuse_short_sweeps
+from snc.codegen.stages import Emitted, GraphCode
 from snc.codegen.writer import Writer
-from snc.diagnostics import BackendError
-from snc.graph.builder import Builder
-from snc.graph.graph import PARTNER, Graph, Group, Node, Write
-from snc.passes.rebuild import copy_node, rewire
-from snc.program.schedule import LEAVES, Schedule, at_first, schedule
-from snc_cpu.arrays import Arrays, ArraySpec, lead, length, widths
-from snc_cpu.function import Function, product_call
-from snc_cpu.nest import FUSED, loops, number, offset, variable
+from snc.graph.graph import Graph, Group, Node, Write
+from snc.program.schedule import at_first, schedule
 
 
-@dataclass
-class Emitted:
-    """The code of one graph, and the arrays its driver takes."""
-
-    name: str
-    text: str
-    specs: tuple[ArraySpec, ...]
-    rates: tuple[str, ...]
-    chunk: int
-    graph: Graph
-    recorded: dict[str, list[str]]  # node -> the names its values are recorded under
-
-
-@dataclass
-class GraphCode:
+class CpuCode(GraphCode):
     """Emission of one graph."""
-
-    name: str
-    plan: Schedule
-    arrays: Arrays
-    wide: dict[str, bool]
-    functions: list[tuple[str, list[str], str]] = field(
-        default_factory=list
-    )  # name, arguments, text
-
-    # what is stored where -----------------------------------------------------------------------------
-
-    def resolved(self, name: str) -> str:
-        """A node without the renamings in front of it."""
-        node = self.plan.graph.by_name[name]
-        while node.op == "rename":
-            node = self.plan.graph.by_name[node.args[0]]
-        return node.name
-
-    def outside(self) -> set[str]:
-        """Values that sums over steps, writes, records or outputs read."""
-        graph, found = self.plan.graph, set[str]()
-        for node in graph.nodes:
-            if node.op != "collect" or at_first(graph, node.args[1]):
-                continue
-            value = graph.by_name[node.args[0]]
-            read = (
-                value.args
-                if value.name not in self.plan.stage and value.op == "project_w"
-                else (value.name,)
-            )
-            found.update(self.resolved(a) for a in (*read, node.args[1]))
-        for w in graph.writes:
-            found.update(self.resolved(x) for x in (w.value, w.gate, w.gradient) if x)
-        found.update(self.resolved(g.gate) for g in graph.groups)
-        return found
-
-    def fronts(self) -> set[str]:
-        """Values that are read at the first step of a chunk only."""
-        graph = self.plan.graph
-        return {
-            self.resolved(graph.by_name[n.args[0]].args[0])
-            for n in graph.nodes
-            if n.op == "collect" and at_first(graph, n.args[1])
-        }
-
-    def targets(self, f: Function, nodes: list[Node]) -> dict[str, list[str]]:
-        """For every node of a stage, the arrays it is put into; makes the scratch arrays."""
-        graph, outside, fronts = self.plan.graph, self.outside(), self.fronts()
-        groups = f.groups(nodes)
-        group_of = {n.name: k for k, g in enumerate(groups) for n in g}
-        records = {self.resolved(v): name for name, v in graph.records}
-        outputs: dict[str, list[str]] = {}
-        for name, v in graph.outputs:
-            outputs.setdefault(self.resolved(v), []).append(name)
-        found: dict[str, list[str]] = {}
-        for node in nodes:
-            if node.op == "rename":
-                continue
-            here, elsewhere = self._readers(f, node, group_of)
-            stores: list[str] = []
-            if elsewhere or node.name in outside or node.name in self._carried():
-                stores.append(f.history(node))
-                here = False
-            needs_array = node.name in self._states_here(f) or here or node.op not in FUSED
-            if needs_array and not stores:
-                stores.append(self._scratch(f, node))
-            if node.name in fronts:
-                stores.append(f.front(node))
-            if node.name in records:
-                stores.append(self._record(f, node))
-            for name in outputs.get(node.name, ()):
-                stores.append(self._output(f, node, name))
-            found[node.name] = stores
-        return found
-
-    def _readers(self, f: Function, node: Node, group_of: dict[str, int]) -> tuple[bool, bool]:
-        """Whether other groups of this stage, or other stages, read a node."""
-        here = elsewhere = False
-        stack = list(self.plan.readers[node.name])
-        while stack:
-            reader = stack.pop()
-            if reader.op == "rename":
-                stack += self.plan.readers[reader.name]
-                if self.plan.stage.get(reader.name) != self.plan.stage.get(node.name):
-                    elsewhere = True
-                continue
-            if (
-                self.plan.stage.get(reader.name) == self.plan.stage.get(node.name)
-                and reader.name in group_of
-            ):
-                here |= group_of[reader.name] != group_of[node.name] or reader.op not in FUSED
-            elif reader.op != "collect" and self.plan.stage.get(reader.name) is not None:
-                elsewhere = True
-        return here, elsewhere
-
-    def _states_here(self, f: Function) -> set[str]:
-        """Values of this stage that are states of it."""
-        return {
-            self.resolved(s.value)
-            for s in self.plan.graph.states
-            if self._read_in_stage(s.name, f.stage)
-        }
-
-    def _read_in_stage(self, state: str, stage: int) -> bool:
-        graph = self.plan.graph
-        value = graph.state[state].value
-        if self.plan.stage.get(value) != stage:
-            return False
-        return any(self.plan.stage.get(r.name) == stage for r in self._state_readers(state))
-
-    def _state_readers(self, state: str) -> list[Node]:
-        """All nodes of stages that read a state at another step, renamings left out."""
-        found, stack = (
-            [],
-            [
-                n
-                for n in self.plan.graph.nodes
-                if n.op in ("previous", "later") and n.get("state") == state
-            ],
-        )
-        while stack:
-            for reader in self.plan.readers[stack.pop().name]:
-                if reader.op == "rename":
-                    stack.append(reader)
-                elif reader.name in self.plan.stage:
-                    found.append(reader)
-        return found
-
-    def _carried(self) -> set[str]:
-        """Values that another stage reads one step later."""
-        found = set()
-        for s in self.plan.graph.states:
-            made = self.plan.stage.get(s.value)
-            if not s.ahead and any(
-                self.plan.stage.get(r.name) != made for r in self._state_readers(s.name)
-            ):
-                found.add(self.resolved(s.value))
-        return found
 
     def _scratch(self, f: Function, node: Node) -> str:
         name = "a_" + self.arrays.identifier(node)
@@ -182,23 +29,6 @@ class GraphCode:
         f.heads.setdefault(name, f"np.zeros({shape}, {kind})")
         f.scratch[node.name] = name
         return name
-
-    def _record(self, f: Function, node: Node) -> str:
-        batch = lead(node.axes) is not None
-        shape = ("T", "B", length(node.axes)) if batch else ("T", length(node.axes))
-        name = "r_" + self.arrays.identifier(node)
-        return f.view(name, "record", node.name, shape, f.kind(node), "t")
-
-    def _output(self, f: Function, node: Node, name: str) -> str:
-        """Outputs are written at every step; the last one stays."""
-        batch = lead(node.axes) is not None
-        shape = ("B", "1") if batch else ("1",)
-        array = f.use(
-            self.arrays.add(
-                "o_" + name.replace(":", "_").replace(".", "_"), "output", name, shape, "D"
-            )
-        )
-        return f.at_sample(array, node.axes)
 
     # functions ----------------------------------------------------------------------------------------
 
@@ -223,57 +53,6 @@ class GraphCode:
             if self._read_in_stage(s.name, number) and s.name not in direct:
                 self._shift(f, s.name, stores)
         return self._finish(f, backward)
-
-    def _in_place(self, f: Function, nodes: list[Node], stores: dict[str, list[str]]) -> set[str]:
-        """States that may be overwritten while they are computed: nothing reads the old value after that."""
-        groups = f.groups(nodes)
-        group_of = {n.name: k for k, g in enumerate(groups) for n in g}
-        order = {n.name: k for k, n in enumerate(nodes)}
-        done: set[str] = set()
-        for s in self.plan.graph.states:
-            value = self.resolved(s.value)
-            if (
-                s.ahead
-                or value != s.value
-                or not self._read_in_stage(s.name, f.stage)
-                or value not in group_of
-            ):
-                continue
-            node = self.plan.graph.by_name[value]
-            readers = [r for r in self._state_readers(s.name) if r.name in group_of]
-            early = all(
-                group_of[r.name] < group_of[value]
-                or (
-                    group_of[r.name] == group_of[value]
-                    and r.op in FUSED
-                    and order[r.name] <= order[value]  # it reads before the value is stored
-                )
-                for r in readers
-            )
-            scratch = f.scratch.get(value)
-            shared = [
-                t.name
-                for t in self.plan.graph.states
-                if self.resolved(t.value) == value and not t.ahead
-            ]
-            if (
-                early
-                and node.op in FUSED
-                and scratch
-                and stores[value][0] == scratch
-                and len(shared) == 1
-            ):
-                source = next(
-                    n
-                    for n in self.plan.graph.nodes
-                    if n.op == "previous" and n.get("state") == s.name
-                )
-                array = f.previous(source)
-                del f.heads[scratch]
-                f.scratch[value] = array
-                stores[value][0] = array
-                done.add(s.name)
-        return done
 
     def _shift(self, f: Function, state: str, stores: dict[str, list[str]]) -> None:
         s = self.plan.graph.state[state]
@@ -349,158 +128,14 @@ class GraphCode:
         self.functions.append((name, list(f.used), w.text()))
         return name
 
-    def kept(self, f: Function, nodes: list[Node]) -> dict[str, list[str]]:
-        """The values of a function outside the steps that are read outside their loop."""
-        groups = f.groups(nodes)
-        group_of = {n.name: k for k, g in enumerate(groups) for n in g}
-        outside = self.outside() | {
-            self.resolved(s.first) for s in self.plan.graph.states if s.first
-        }
-        outside |= {
-            self.resolved(v) for _, v in (*self.plan.graph.outputs, *self.plan.graph.records)
-        }
-        found: dict[str, list[str]] = {}
-        for node in nodes:
-            if node.op == "rename":
-                continue
-            readers = self._through_renames(node)
-            mine = group_of[node.name]
-            apart = any(group_of.get(r.name) != mine or r.op not in FUSED for r in readers)
-            keep = apart or node.op not in FUSED or node.name in outside
-            found[node.name] = [f.array_of(node.name)] if keep else []
-        return found
-
-    def _through_renames(self, node: Node) -> list[Node]:
-        found, stack = [], list(self.plan.readers[node.name])
-        while stack:
-            reader = stack.pop()
-            if reader.op == "rename":
-                stack += self.plan.readers[reader.name]
-            else:
-                found.append(reader)
-        return found
-
-    def write(self, f: Function, write: Write) -> None:
-        """One stored array gets its new value."""
-        node = next(
-            n for n in self.plan.graph.nodes if n.op == "stored" and n.get("name") == write.stored
-        )
-        target = f.array_of(node.name)
-        value = self.plan.graph.by_name[write.value]
-        variables = {a: variable(a) for a in node.axes}
-        flat = value.axes == node.axes or not value.axes
-        with (
-            f.body.block(f"for i in range({length(node.axes)})")
-            if flat
-            else f.body.block("if True")
-        ):
-            if flat:
-                text = (
-                    f.operand(write.value, variables, "i", self.wide[node.name])
-                    if value.axes
-                    else f.operand(write.value, {}, None, self.wide[node.name])
-                )
-                f.body(f"{target}[i] = {text}", note=f"next {write.stored}")
-            else:
-                text = f.operand(write.value, variables, None, self.wide[node.name])
-                at = offset(node.axes, variables, None)
-                loops(
-                    f.body, list(node.axes), variables, lambda: f.body(f"{target}[{at}] = {text}")
-                )
-
-    def needed(self, roots: Iterable[str], place: str) -> list[Node]:
-        """The nodes of a place that some values need, in causal order."""
-        live, stack = set[str](), list(roots)
-        while stack:
-            name = stack.pop()
-            if name in live:
-                continue
-            live.add(name)
-            stack += self.plan.graph.by_name[name].args
-        return [
-            n for n in self.plan.graph.nodes if n.name in live and self.plan.place[n.name] == place
-        ]
-
-
-def prepared(graph: Graph) -> Graph:
-    """Give states whose value is a leaf, and leaves that products read, a node of their own."""
-    build, table = Builder(), dict[str, str]()
-    states = {s.value for s in graph.states}
-    copies: dict[str, str] = {}
-    fronts = {n.args[0] for n in graph.nodes if n.op == "collect" and at_first(graph, n.args[1])}
-
-    def copied(node: Node) -> str:
-        if node.name not in copies:
-            copies[node.name] = build.node("stop", (table[node.name],), node.axes, node.span, "")
-        return copies[node.name]
-
-    for node in graph.nodes:
-        args = [table[a] for a in node.args]
-        if node.op in ("project_w", "uses") and node.name not in fronts:
-            operands = [graph.by_name[a] for a in node.args]
-            args = [
-                copied(o) if _leaf(graph, o) in ("previous", "later") else table[o.name]
-                for o in operands
-            ]
-        table[node.name] = copy_node(build, node, args)
-        if node.op == "rename" and any(old == PARTNER for old, _ in node.get("names")):
-            table[node.name] = copied(node)  # kernels want a sample's values as a row
-        if node.name in states and _leaf(graph, node) in LEAVES:
-            copied(node)
-    made = rewire(graph, build, table)
-    moved = tuple(
-        replace(s, value=copies[old.value]) if old.value in copies else s
-        for s, old in zip(made.states, graph.states, strict=True)
-    )
-    return replace(made, states=moved)
-
-
-def _leaf(graph: Graph, node: Node) -> str:
-    """The kind of a node behind renamings."""
-    while node.op == "rename":
-        node = graph.by_name[node.args[0]]
-    return node.op
-
-
-def _refuse_short_sweeps(plan: Schedule) -> None:
-    """A sweep against time goes over one chunk: that must be all steps between two updates."""
-    graph = plan.graph
-    if not any(s.ahead and not s.chunked for s in graph.states):
-        return
-    periods = {(g.every, g.unit) for g in graph.groups}
-    wanted = {0 if unit == "sequences" else every for every, unit in periods}
-    always = all(graph.by_name[g.gate].op == "const" for g in graph.groups)
-    why = "their schedules differ" if len(periods) > 1 else plan.why
-    if periods == {(1, "steps")} and not always:
-        why = "between the updates of a window that closes are many steps"
-    elif wanted == {plan.chunk}:
-        return
-    raise BackendError(
-        f"the cpu backend takes a derivative through time over whole stretches between updates, but {why}; "
-        "update every sequence, or use `--backend reference`"
-    )
-
-
-def _refuse_lost_records(graph: Graph, plan: Schedule) -> None:
-    """Only what a stage computes is written down."""
-    for name, value in graph.records:
-        node = graph.by_name[value]
-        while node.op == "rename":
-            node = graph.by_name[node.args[0]]
-        if node.name not in plan.stage:
-            raise BackendError(
-                f"the cpu backend cannot record `{name}`, which is the same for all samples or is fed by the data; "
-                "leave it out, or use `--backend reference`"
-            )
-
 
 def emit_graph(name: str, graph: Graph) -> Emitted:
     """The code of one graph."""
     graph = prepared(graph)
     plan = schedule(graph)
-    _refuse_short_sweeps(plan)
-    _refuse_lost_records(graph, plan)
-    code = GraphCode(name, plan, Arrays(graph), widths(graph))
+    refuse_short_sweeps(plan)
+    refuse_lost_records(graph, plan)
+    code = CpuCode(name, plan, Arrays(graph), widths(graph))
     stages = [code.stage(k) if plan.stages[k] else "" for k in range(len(plan.stages))]
     refresh = code.plain(f"{name}_refresh", plan.of("fixed"), transposes=True)
     driver = Driver(code, refresh, stages)
@@ -519,7 +154,7 @@ def emit_graph(name: str, graph: Graph) -> Emitted:
 class Driver:
     """The function that runs one whole sequence."""
 
-    code: GraphCode
+    code: CpuCode
     refresh: str
     stages: list[str]
     used: dict[str, None] = field(default_factory=dict)

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from snc.codegen.arrays import rest
 from snc.codegen.writer import Writer
 from snc.graph.builder import ELEMENTWISE
 from snc.graph.graph import BATCH, PARTNER, SAMPLE, Axes, Axis, Node, features
-from snc_cpu.arrays import rest
 
 FUSED = ELEMENTWISE | {"expand", "onehot", "range", "linspace", "random"}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from snc.codegen.arrays import Arrays, lead, length, rest
+from snc.codegen.nest import FUSED, expression, loops, number, offset, user_index, variable
 from snc.codegen.writer import Writer
 from snc.graph.geometry import Geometry
 from snc.graph.graph import PARTNER, SAMPLE, Axes, Axis, Node, features, size
 from snc.graph.numbers import spacing
 from snc.program.schedule import Schedule
-from snc_cpu.arrays import Arrays, lead, length, rest
-from snc_cpu.nest import FUSED, expression, loops, number, offset, user_index, variable
 
 
 @dataclass
