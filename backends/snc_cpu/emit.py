@@ -30,6 +30,9 @@ class CpuCode(GraphCode):
         f.scratch[node.name] = name
         return name
 
+    def _forget(self, f: Function, scratch: str) -> None:
+        del f.heads[scratch]
+
     # functions ----------------------------------------------------------------------------------------
 
     def stage(self, number: int) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from snc.codegen.arrays import Arrays, lead, length, rest
 from snc.codegen.nest import FUSED, expression, loops, number, offset, user_index, variable
@@ -33,6 +34,7 @@ class Function:
     scratch: dict[str, str] = field(default_factory=dict)
     controls: dict[str, str] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)  # nodes whose events are listed in this step
+    adds_rows: ClassVar[bool] = True  # whether sums add whole rows where that is faster
     every: bool = False  # whether arrays are asked for with all samples
     body: Writer = field(default_factory=Writer)
 
@@ -148,8 +150,34 @@ class Function:
         name = f"was_{ident}{'_all' if self.every else ''}"
         index = ", b" if self.fixed(node.axes) else ""
         now = self.at_sample(carry, node.axes)
-        self.views.setdefault(name, f"{now} if k == 0 else {past}[k - 1{index}]")
+        return self.choice(name, now, f"{past}[k - 1{index}]")
+
+    def choice(self, name: str, now: str, then: str) -> str:
+        """The array of a value one step ago: kept apart at the first step of a chunk, else in the history."""
+        self.views.setdefault(name, f"{now} if k == 0 else {then}")
         return name
+
+    def at(self, array: str, index: str) -> str:
+        """One element of an array, or of a part of one."""
+        return f"{array}[{index}]"
+
+    def each(
+        self, axes: Sequence[Axis], variables: dict[Axis, str], body: Callable[[], Any]
+    ) -> None:
+        """For every place of some axes; what is done there does not depend on other places."""
+        loops(self.body, axes, variables, body)
+
+    def expression(self, node: Node, operands: Sequence[str], wide: bool) -> str:
+        """The right side of a fused node."""
+        return expression(node, operands, wide)
+
+    def times(self, x: str, y: str, wide: bool) -> str:
+        """A product."""
+        return f"{x} * {y}"
+
+    def rounded(self, x: str) -> str:
+        """The nearest whole number, of two the even one."""
+        return f"np.rint({x})"
 
     def at_sample(self, array: str, axes: Axes) -> str:
         """An array's part for this sample."""
@@ -214,8 +242,8 @@ class Function:
         first = lead(node.axes)
         index = offset(node.axes, variables, flat)
         if first is None or (self.sample and first == SAMPLE and not crossed):
-            return f"{array}[{index}]"
-        return f"{array}[{variables[first]}, {index}]"
+            return self.at(array, index)
+        return self.at(array, f"{variables[first]}, {index}")
 
     def layout(self, name: str) -> Axes:
         """A node's axes in the order in which its array holds them."""
@@ -238,7 +266,7 @@ class Function:
         ident = "n_" + self.arrays.identifier(node)
         if ident not in self.controls:
             operands = [self.number_operand(a) for a in node.args]
-            self.controls[ident] = expression(node, operands, True)
+            self.controls[ident] = self.expression(node, operands, True)
         return ident
 
     def scalar(self, name: str) -> str:
@@ -254,7 +282,7 @@ class Function:
         """An operand of a control value."""
         if self.plan.place[name] == "control" or self.node(name).op in ("const", "scalar"):
             return self.control(name)
-        return f"D({self.array_of(name)}[0])"
+        return f"D({self.at(self.array_of(name), '0')})"
 
     # groups of nodes ----------------------------------------------------------------------------------
 
@@ -347,15 +375,26 @@ class Function:
                 for target in stores.get(node.name, ()):
                     self.store(target, node, variables, "i" if flat else None)
 
+        self.nest(order, flat if inner else None, variables, lines)
+        self.local = {}
+
+    def nest(
+        self,
+        order: Sequence[Axis],
+        flat: str | None,
+        variables: dict[Axis, str],
+        lines: Callable[[], Any],
+    ) -> None:
+        """Loops over some axes, and over a flat index `i` if its length is given."""
+
         def body() -> None:
-            if flat and inner:
+            if flat:
                 with self.body.block(f"for i in range({flat})"):
                     lines()
             else:
                 lines()
 
         loops(self.body, order, variables, body)
-        self.local = {}
 
     def flat(self, group: list[Node], inner: Axes) -> str | None:
         """The length of a single loop, if every operand has all axes or none."""
@@ -395,7 +434,7 @@ class Function:
         elif node.op == "random":
             text = self.random(node, variables, flat, wide)
         else:
-            text = expression(
+            text = self.expression(
                 node, [self.operand(a, variables, flat, wide) for a in node.args], wide
             )
         where = "" if not node.span.source.text else str(node.span)
@@ -436,16 +475,19 @@ class Function:
         one, zero = number(1.0, wide), number(0.0, wide)
         p = [self.operand(a, variables, flat, True) for a in node.args]
         if node.get("draw") == "bernoulli":
-            return f"{one} if D({word}) < np.rint({p[0]} * D(4294967296.0)) else {zero}"
+            limit = self.rounded(self.times(p[0], "D(4294967296.0)", True))
+            return f"{one} if D({word}) < {limit} else {zero}"
         kind = "D" if wide else "F"
         match node.get("draw"):
             case "normal":
-                return f"{kind}({p[0]} * normal_of({word}))"
+                return f"{kind}({self.times(p[0], f'normal_of({word})', True)})"
             case "poisson":
                 return f"{kind}(poisson_of({word}, {p[0]}))"
             case "gamma":
                 return f"{kind}(gamma_of({counter}, {key}[0], {key}[1], {p[0]}, {p[1]}))"
-        return f"{kind}({p[0]} + ({p[1]} - {p[0]}) * D({word} >> np.uint64(8)) * D({2.0**-24!r}))"
+        share = self.times(f"({p[1]} - {p[0]})", f"D({word} >> np.uint64(8))", True)
+        share = self.times(share, f"D({2.0**-24!r})", True)
+        return f"{kind}({p[0]} + {share})"
 
     def store(self, target: str, node: Node, variables: dict[Axis, str], flat: str | None) -> None:
         """Put a value of the current loop into an array."""
@@ -453,7 +495,7 @@ class Function:
         index = offset(node.axes, variables, flat)
         if first is not None and not (self.sample and first == SAMPLE):
             index = f"{variables[first]}, {index}"
-        line = f"{target}[{index}] = {self.local[node.name]}"
+        line = f"{self.at(target, index)} = {self.local[node.name]}"
         if target.startswith("f_"):
             with self.body.block("if k == 0"):
                 self.body(line)
@@ -662,8 +704,14 @@ def _reduce(f: Function, node: Node, out: str, over: Axes, term: str, every: Axe
     kept = list(f.domain(node))
     gone = [a for a in over if not (f.sample and a == SAMPLE)]
     kind = "D" if f.wide[node.name] else "F"
-    into = f"{out}[{_position(f, node.axes, variables)}]"
-    adds_rows = kept and every and every[-1] in kept and f.wide[node.name] == _term_wide(f, node)
+    into = f.at(out, _position(f, node.axes, variables))
+    adds_rows = (
+        f.adds_rows
+        and kept
+        and every
+        and every[-1] in kept
+        and f.wide[node.name] == _term_wide(f, node)
+    )
     if adds_rows:
         f.body(f"{f.whole('fill', node)}({out}, 0)")
         order = [a for a in every if not (f.sample and a == SAMPLE)]
@@ -675,7 +723,7 @@ def _reduce(f: Function, node: Node, out: str, over: Axes, term: str, every: Axe
         loops(f.body, gone, variables, lambda: f.body(f"total += {term}"))
         f.body(f"{into} = {kind}(total)")
 
-    loops(f.body, kept, variables, inner)
+    f.each(kept, variables, inner)
 
 
 def _term_wide(f: Function, node: Node) -> bool:
@@ -706,7 +754,7 @@ def _dot(f: Function, node: Node, out: str) -> None:
     }
     wide = _term_wide(f, node)
     x, y = (f.operand(a, variables, None, wide) for a in node.args)
-    _reduce(f, node, out, node.get("over"), f"{x} * {y}", every)
+    _reduce(f, node, out, node.get("over"), f.times(x, y, wide), every)
 
 
 def _argmax(f: Function, node: Node, out: str) -> None:
@@ -721,9 +769,9 @@ def _argmax(f: Function, node: Node, out: str) -> None:
             top = f.operand(x, {**variables, axis: "best"}, None, f.stored_wide(x))
             with f.body.block(f"if {now} > {top}"):
                 f.body(f"best = {v}")
-        f.body(f"{out}[{_position(f, node.axes, variables)}] = best")
+        f.body(f"{f.at(out, _position(f, node.axes, variables))} = best")
 
-    loops(f.body, list(f.domain(node)), variables, inner)
+    f.each(list(f.domain(node)), variables, inner)
 
 
 def _log_softmax(f: Function, node: Node, out: str) -> None:
@@ -742,9 +790,9 @@ def _log_softmax(f: Function, node: Node, out: str) -> None:
             f.body(f"total += math.exp({text} - top)")
         f.body("total = math.log(total)")
         with f.body.block(f"for {v} in range({count})"):
-            f.body(f"{out}[{_position(f, node.axes, variables)}] = {text} - top - total")
+            f.body(f"{f.at(out, _position(f, node.axes, variables))} = {text} - top - total")
 
-    loops(f.body, outer, variables, inner)
+    f.each(outer, variables, inner)
 
 
 def _reshape(f: Function, node: Node, out: str) -> None:
@@ -759,16 +807,15 @@ def _reshape(f: Function, node: Node, out: str) -> None:
         order = [a for a in axes if not (f.sample and a == SAMPLE)]
         first = lead(node.axes)
         at = index if first is None or f.sample else f"{variables[first]}, {index}"
-        loops(f.body, order, variables, lambda: f.body(f"{out}[{at}] = {source}"))
+        f.each(order, variables, lambda: f.body(f"{f.at(out, at)} = {source}"))
         return
     variables = {a: variable(a) for a in node.axes}
     array, index = f.array_of(x), user_index(node.axes, variables)
     first = lead(axes)
     at = index if first is None or f.sample else f"{variables[first]}, {index}"
     target = _position(f, node.axes, variables)
-    loops(
-        f.body, list(f.domain(node)), variables, lambda: f.body(f"{out}[{target}] = {array}[{at}]")
-    )
+    line = f"{f.at(out, target)} = {f.at(array, at)}"
+    f.each(list(f.domain(node)), variables, lambda: f.body(line))
 
 
 def _concat(f: Function, node: Node, out: str) -> None:
@@ -783,7 +830,7 @@ def _concat(f: Function, node: Node, out: str) -> None:
         }
         source = f.operand(x, variables, None, f.wide[node.name])
         order = [a for a in axes if not (f.sample and a == SAMPLE)]
-        target = f"{out}[{_position(f, node.axes, whole)}]"
+        target = f.at(out, _position(f, node.axes, whole))
         _assign(f, order, variables, target, source)
         start += mine.size
 
@@ -791,7 +838,7 @@ def _concat(f: Function, node: Node, out: str) -> None:
 def _assign(
     f: Function, order: Sequence[Axis], variables: dict[Axis, str], target: str, source: str
 ) -> None:
-    loops(f.body, order, variables, lambda: f.body(f"{target} = {source}"))
+    f.each(order, variables, lambda: f.body(f"{target} = {source}"))
 
 
 def _part(f: Function, node: Node, out: str) -> None:
@@ -800,8 +847,8 @@ def _part(f: Function, node: Node, out: str) -> None:
     variables = {a: variable(a) for a in node.axes}
     whole = {**variables, axis: f"({variables[mine]} + {start})"}
     source = f.operand(x, whole, None, f.wide[node.name])
-    target = f"{out}[{_position(f, node.axes, variables)}]"
-    loops(f.body, list(f.domain(node)), variables, lambda: f.body(f"{target} = {source}"))
+    target = f.at(out, _position(f, node.axes, variables))
+    f.each(list(f.domain(node)), variables, lambda: f.body(f"{target} = {source}"))
 
 
 SINGLE = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class Run:
     dtype: str
     kept: dict[str, Any] = field(default_factory=dict)
     size: tuple[int, int] = (0, 0)
+    made: ClassVar[tuple[str, ...]] = MADE  # roles of the arrays that are kept here
 
     def __post_init__(self) -> None:
         self.nodes = self.emitted.graph.by_name
@@ -74,7 +75,7 @@ class Run:
         """Bytes of what is allocated here."""
         total = 0
         for spec in self.emitted.specs:
-            if spec.role in MADE:
+            if spec.role in self.made:
                 total += (
                     math.prod(self.shape(spec, steps, batch)) * np.dtype(self.kind(spec)).itemsize
                 )
@@ -98,7 +99,7 @@ class Run:
                 return np.asarray(feed.samples, np.int64)
             case "numbers":
                 return np.array([feed.epoch, feed.number], np.int64)
-        if spec.role in MADE:
+        if spec.role in self.made:
             if spec.name not in self.kept:
                 self.kept[spec.name] = np.zeros(self.shape(spec, *self.size), self.kind(spec))
             return self.kept[spec.name]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from snc.codegen.arrays import Arrays, ArraySpec, lead, length
 from snc.codegen.function import Function
-from snc.codegen.nest import FUSED, loops, offset, variable
+from snc.codegen.nest import FUSED, offset, variable
 from snc.graph.graph import Graph, Node, Write
 from snc.program.schedule import Schedule, at_first
 
@@ -171,6 +171,10 @@ class GraphCode:
         """An array for a value that only its own stage reads at the same step."""
         raise NotImplementedError
 
+    def _forget(self, f: Function, scratch: str) -> None:
+        """A scratch array turned out not to be needed."""
+        raise NotImplementedError
+
     def _record(self, f: Function, node: Node) -> str:
         batch = lead(node.axes) is not None
         shape = ("T", "B", length(node.axes)) if batch else ("T", length(node.axes))
@@ -233,7 +237,7 @@ class GraphCode:
                     if n.op == "previous" and n.get("state") == s.name
                 )
                 array = f.previous(source)
-                del f.heads[scratch]
+                self._forget(f, scratch)
                 f.scratch[value] = array
                 stores[value][0] = array
                 done.add(s.name)
@@ -279,24 +283,15 @@ class GraphCode:
         value = self.plan.graph.by_name[write.value]
         variables = {a: variable(a) for a in node.axes}
         flat = value.axes == node.axes or not value.axes
-        with (
-            f.body.block(f"for i in range({length(node.axes)})")
-            if flat
-            else f.body.block("if True")
-        ):
-            if flat:
-                text = (
-                    f.operand(write.value, variables, "i", self.wide[node.name])
-                    if value.axes
-                    else f.operand(write.value, {}, None, self.wide[node.name])
-                )
-                f.body(f"{target}[i] = {text}", note=f"next {write.stored}")
-            else:
-                text = f.operand(write.value, variables, None, self.wide[node.name])
-                at = offset(node.axes, variables, None)
-                loops(
-                    f.body, list(node.axes), variables, lambda: f.body(f"{target}[{at}] = {text}")
-                )
+        index = ("i" if value.axes else None) if flat else None
+        text = f.operand(write.value, variables if value.axes else {}, index, self.wide[node.name])
+        at = f.at(target, "i" if flat else offset(node.axes, variables, None))
+        f.nest(
+            [] if flat else list(node.axes),
+            length(node.axes) if flat else None,
+            variables,
+            lambda: f.body(f"{at} = {text}", note=f"next {write.stored}"),
+        )
 
     def needed(self, roots: Iterable[str], place: str) -> list[Node]:
         """The nodes of a place that some values need, in causal order."""

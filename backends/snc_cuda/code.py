@@ -1,0 +1,232 @@
+"""The stages of a graph as kernels, and how each is launched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from snc.codegen.arrays import lead, length
+from snc.codegen.function import Function
+from snc.codegen.stages import GraphCode
+from snc.codegen.writer import Writer
+from snc.graph.graph import Node, State, Write
+from snc_cuda.function import CudaFunction, Part
+
+THREADS = 1024  # of a block, at most
+LAUNCH = 2000  # steps of one thread that take about as long as a launch: 10 us at 5 ns
+SAMPLES = 128  # a batch of ordinary size, for decisions that must not depend on the run
+
+WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """An emitted kernel: numbers, then arrays. `guard` names a flag without which it does nothing."""
+
+    name: str
+    numbers: tuple[str, ...]
+    arrays: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One call of a kernel by the driver.
+
+    way: `one` block for each row, or `many`. widths: the owners of its loops. rows: B, or 1.
+    """
+
+    kernel: Kernel
+    way: str
+    widths: tuple[str, ...]
+    rows: str = "1"
+
+    def line(self) -> str:
+        """The call as code of the driver."""
+        widths = list(dict.fromkeys(self.widths)) or ["1"]
+        width = widths[0] if len(widths) == 1 else f"max({', '.join(widths)})"
+        given = ", ".join([*self.kernel.numbers, *self.kernel.arrays])
+        return f"{self.way}({self.kernel.name}, {width}, {self.rows}, {given})"
+
+
+@dataclass(frozen=True)
+class StageCalls:
+    """How a stage is run over a chunk: one launch, or launches at every step, in this direction."""
+
+    launches: tuple[Launch, ...]
+    at_every_step: bool
+    backward: bool
+
+
+@dataclass
+class CudaCode(GraphCode):
+    """Emission of one graph."""
+
+    kernels: list[Kernel] = field(default_factory=list)
+    guard: str = ""  # a condition under which the kernels emitted now do nothing
+
+    def function(self, name: str, sample: bool = False, stage: int = -1) -> CudaFunction:
+        """A function to write into."""
+        return CudaFunction(name, self.plan, self.arrays, self.wide, sample, stage)
+
+    def _scratch(self, f: Function, node: Node) -> str:
+        name = "a_" + self.arrays.identifier(node)
+        rows = ("B",) if lead(node.axes) is not None else ()
+        kind = "D" if self.wide[node.name] else "F"
+        self.arrays.add(name, "scratch", node.name, (*rows, length(node.axes)), kind)
+        f.scratch[node.name] = f.at_sample(name, node.axes)
+        return f.scratch[node.name]
+
+    def _forget(self, f: Function, scratch: str) -> None:
+        del self.arrays.specs[scratch.split("[")[0]]
+
+    # kernels ------------------------------------------------------------------------------------------
+
+    def add(
+        self, name: str, numbers: Sequence[str], head: Iterable[str], body: Iterable[str]
+    ) -> Kernel:
+        """A kernel of this body; the arrays it takes are those it names."""
+        w = Writer()
+        lines = [*head, *body]
+        named = {m for line in [self.guard, *lines] for m in WORD.findall(line.split("  # ")[0])}
+        arrays = tuple(a for a in self.arrays.specs if a in named)
+        used = tuple(n for n in numbers if n in named) or (numbers[0],)
+        w("@cuda.jit(cache=CACHE)")
+        with w.block(f"def {name}({', '.join([*used, *arrays])})"):
+            if self.guard:
+                with w.block(f"if {self.guard}"):
+                    w("return")
+            for line in lines:
+                w(line) if line else w()
+        made = Kernel(name, used, arrays, w.text())
+        self.kernels.append(made)
+        return made
+
+    def stage(self, number: int) -> StageCalls:
+        """One stage over a chunk."""
+        nodes = list(self.plan.stages[number])
+        sample = self.plan.place[nodes[0].name] == "sample"
+        backward = number >= self.plan.turn
+        name = f"{self.name}_stage_{number}"
+        f = self.function(name, sample, number)
+        ahead = [
+            s for s in self.plan.graph.states if s.ahead and self._read_in_stage(s.name, number)
+        ]
+        for s in ahead:
+            self._later(f, s)
+        stores = self.targets(f, nodes)
+        direct = self._in_place(f, nodes, stores)
+        f.emit(nodes, stores)
+        for s in self.plan.graph.states:
+            if self._read_in_stage(s.name, number) and s.name not in direct:
+                self._shift(f, s)
+        f.cut()
+        rows = "B" if sample else "1"
+        if whole_in_one(f.parts):
+            return StageCalls((self._loop(f, rows, backward),), False, backward)
+        launches = tuple(self._step(f"{name}_{k}", f, part, rows) for k, part in enumerate(f.parts))
+        return StageCalls(launches, True, backward)
+
+    def _later(self, f: CudaFunction, s: State) -> None:
+        """The array of a state that is read one step later in a sweep; 0 behind the last step."""
+        value = self.plan.graph.by_name[s.value]
+        name = "l_" + self.arrays.identifier(value)
+        rows = ("B",) if lead(s.axes) is not None else ()
+        kind = "D" if self.wide[s.value] else "F"
+        self.arrays.add(name, "later", s.name, (*rows, length(s.axes)), kind)
+        f.scratch[f"later:{s.name}"] = f.at_sample(name, s.axes)
+
+    def _shift(self, f: CudaFunction, s: State) -> None:
+        """At the end of a step, what others will read as the step before or behind."""
+        nodes = self.plan.graph.nodes
+        op = "later" if s.ahead else "previous"
+        source = next(n for n in nodes if n.op == op and n.get("state") == s.name)
+        f.copy(source, f.array_of(source.name), f.array_of(s.value))
+
+    def _loop(self, f: CudaFunction, rows: str, backward: bool) -> Launch:
+        """All steps of a chunk in one kernel: a block for each row, barriers between parts."""
+        w = Writer()
+        order = "range(t1 - 1, t0 - 1, -1)" if backward else "range(t0, t1)"
+        lines = [line for part in f.parts for line in part.lines]
+        with w.block(f"for t in {order}"):
+            w("k = t - t0")
+            for line in controls(f, lines):
+                w(line)
+            for part in f.parts:
+                w.lines += ["    " + line if line else "" for line in part.lines]
+                w("cuda.syncthreads()")
+                w()
+        while not w.lines[-1]:
+            w.lines.pop()
+        kernel = self.add(f.name, ("t0", "t1", "T", "B"), [*inside("one", rows)], w.lines)
+        widths = tuple(width for part in f.parts for width in part.widths)
+        return Launch(kernel, "one", widths, rows)
+
+    def _step(self, name: str, f: CudaFunction, part: Part, rows: str) -> Launch:
+        """One part at one step, over many blocks."""
+        head = [*inside("many", rows), *controls(f, part.lines)]
+        kernel = self.add(name, ("t", "k", "T", "B"), head, part.lines)
+        return Launch(kernel, "many", part.widths, rows)
+
+    def launches(self, f: CudaFunction, numbers: Sequence[str] = ("T", "B")) -> list[Launch]:
+        """The parts of a function outside the steps: one block does all, or each part has many."""
+        f.cut()
+        made = []
+        if len(f.parts) > 1 and whole_in_one(f.parts):
+            lines: list[str] = []
+            for part in f.parts:
+                lines += [*part.lines, "cuda.syncthreads()", ""]
+            head = [*inside("one", "1"), *controls(f, lines)]
+            kernel = self.add(f.name, numbers, head, lines[:-2])
+            widths = tuple(width for part in f.parts for width in part.widths)
+            return [Launch(kernel, "one", widths)]
+        for k, part in enumerate(f.parts):
+            name = f.name if len(f.parts) == 1 else f"{f.name}_{k}"
+            head = [*inside("many", "1"), *controls(f, part.lines)]
+            made.append(Launch(self.add(name, numbers, head, part.lines), "many", part.widths))
+        return made
+
+    def plain(
+        self, name: str, nodes: Iterable[Node], writes: Iterable[Write] = (), step: bool = False
+    ) -> list[Launch]:
+        """What is fixed between updates, or an update; with `step` it reads values of the step t."""
+        f = self.function(name)
+        chosen = [n for n in nodes if n.op not in ("const", "stored", "scalar", "collect")]
+        f.emit(chosen, self.kept(f, chosen))
+        for write in writes:
+            self.write(f, write)
+        return self.launches(f, ("t", "k", "T", "B") if step else ("T", "B"))
+
+
+def inside(way: str, rows: str) -> list[str]:
+    """Which row and which places a thread owns."""
+    head = ["b = cuda.blockIdx.y"] if rows == "B" else []
+    if way == "one":
+        return [*head, "first, stride = cuda.threadIdx.x, cuda.blockDim.x"]
+    return [*head, "first, stride = cuda.grid(1), cuda.gridsize(1)"]
+
+
+def controls(f: Function, lines: Iterable[str]) -> list[str]:
+    """The numbers that some lines read, each after those that it reads."""
+    wanted = {m for line in lines for m in WORD.findall(line)}
+    found: list[str] = []
+    for name, value in reversed(f.controls.items()):
+        if name in wanted:
+            found.insert(0, f"{name} = {value}")
+            wanted |= set(WORD.findall(value))
+    return found
+
+
+def whole_in_one(parts: Sequence[Part]) -> bool:
+    """Whether one block is as fast as launches over many: a rule on sizes, the same for every run."""
+    steps = sum(-(-number(width) // THREADS) * part.work for part in parts for width in part.widths)
+    return steps <= LAUNCH * len(parts)
+
+
+def number(width: str) -> int:
+    """A number of owners, for a batch of ordinary size."""
+    total = 1
+    for factor in width.split(" * "):
+        total *= SAMPLES if factor == "B" else int(factor)
+    return total

@@ -1,0 +1,68 @@
+"""What emitted kernels call: arithmetic that is not contracted, random words. Imported by emitted text only."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import config, cuda
+
+SIMULATED = bool(config.ENABLE_CUDASIM)
+
+if SIMULATED:  # the simulator knows no intrinsics; Python contracts nothing
+
+    def mul_s(x, y):
+        """x * y in single precision."""
+        return np.float32(x * y)
+
+    def mul_d(x, y):
+        """x * y in double precision."""
+        return x * y
+
+    def fma(x, y, z):
+        """x * y + z; the simulator rounds twice."""
+        return x * y + z
+
+    def device(function):
+        """A function of the device is a function."""
+        return function
+
+else:
+    from numba.cuda import libdevice
+
+    device = cuda.jit(device=True)
+    fma = cuda.fma
+
+    @device
+    def mul_s(x, y):
+        """x * y, rounded: never part of a fused multiply-add."""
+        return libdevice.fmul_rn(x, y)
+
+    @device
+    def mul_d(x, y):
+        """x * y, rounded: never part of a fused multiply-add."""
+        return libdevice.dmul_rn(x, y)
+
+
+@device
+def word(element, step, sample, epoch, k0, k1):
+    """One random word of a stream: Philox4x32-10 (Salmon et al. 2011); see snc/random.py."""
+    mask = np.uint64(0xFFFFFFFF)
+    half = np.uint64(32)
+    c0, c1 = np.uint64(element // 4), np.uint64(step)
+    c2, c3 = np.uint64(sample), np.uint64(epoch)
+    key0, key1 = np.uint64(k0), np.uint64(k1)
+    for _ in range(10):
+        p, q = np.uint64(0xD2511F53) * c0, np.uint64(0xCD9E8D57) * c2
+        c0 = (q >> half) ^ c1 ^ key0
+        c2 = (p >> half) ^ c3 ^ key1
+        c1, c3 = q & mask, p & mask
+        key0 = (key0 + np.uint64(0x9E3779B9)) & mask
+        key1 = (key1 + np.uint64(0xBB67AE85)) & mask
+    lane = element % 4
+    if lane == 0:
+        return c0
+    if lane == 1:
+        return c1
+    return c2 if lane == 2 else c3
+
+
+__all__ = ["SIMULATED", "device", "fma", "mul_d", "mul_s", "word"]

@@ -1,0 +1,301 @@
+"""The function that runs one whole sequence: which kernels are launched, in what order. It runs on the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from snc.codegen.arrays import Arrays, ArraySpec, length, widths
+from snc.codegen.prepare import prepared, refuse_lost_records, refuse_short_sweeps
+from snc.codegen.stages import Emitted
+from snc.codegen.writer import Writer
+from snc.graph.graph import Graph, Group, Node
+from snc.program.schedule import schedule
+from snc_cuda.code import CudaCode, Kernel, Launch, StageCalls
+from snc_cuda.function import CudaFunction
+from snc_cuda.sums import collect
+
+
+@dataclass
+class CudaEmitted(Emitted):
+    """The code of one graph, and its kernels."""
+
+    kernels: tuple[Kernel, ...] = ()
+
+
+def emit_graph(name: str, graph: Graph) -> CudaEmitted:
+    """The code of one graph."""
+    graph = prepared(graph)
+    plan = schedule(graph)
+    refuse_short_sweeps(plan)
+    refuse_lost_records(graph, plan)
+    code = CudaCode(name, plan, Arrays(graph), widths(graph))
+    driver = Driver(code)
+    text = driver.text()
+    specs = tuple(code.arrays.specs[a] for a in driver.used)
+    recorded: dict[str, list[str]] = {}
+    for record, value in graph.records:
+        recorded.setdefault(code.resolved(value), []).append(record)
+    body = "\n\n".join([*(k.text for k in code.kernels), text])
+    rates = tuple(code.arrays.rates)
+    kernels = tuple(code.kernels)
+    return CudaEmitted(name, body, specs, rates, plan.chunk, graph, recorded, kernels)
+
+
+@dataclass
+class Driver:
+    """The driver of one graph."""
+
+    code: CudaCode
+    w: Writer = field(default_factory=Writer)
+
+    @property
+    def used(self) -> list[str]:
+        """The arrays that some kernel takes."""
+        taken = {a for k in self.code.kernels for a in k.arrays}
+        return [a for a in self.code.arrays.specs if a in taken]
+
+    def text(self) -> str:
+        """The driver; everything it launches is emitted on the way."""
+        code, w = self.code, self.w
+        graph, plan = code.plan.graph, code.plan
+        refresh = code.plain(f"{code.name}_refresh", plan.of("fixed"))
+        stages = [code.stage(k) for k in range(len(plan.stages)) if plan.stages[k]]
+        w.depth = 1
+        self.launch(refresh)
+        between = Writer()
+        self.w = between
+        between.depth = 2
+        for stage in stages:
+            self._stage(stage)
+        self._learn(graph, refresh)
+        self.w = w
+        self.launch(self._begin())  # last, when all arrays are known
+        with w.block("for t0 in range(0, T, K)"):
+            w("t1 = min(t0 + K, T)")
+            w("steps = t1 - t0")
+            w.lines += between.lines
+            self.launch(self._carry())
+        head = Writer()
+        head(f"def {code.name}(one, many, T, B, K, want, {', '.join(self.used)}):")
+        return head.text() + w.text()
+
+    def launch(self, launches: list[Launch]) -> None:
+        """Lines that launch kernels."""
+        for each in launches:
+            self.w(each.line())
+
+    def _stage(self, stage: StageCalls) -> None:
+        if not stage.at_every_step:
+            self.launch([*stage.launches])
+            return
+        order = "range(t1 - 1, t0 - 1, -1)" if stage.backward else "range(t0, t1)"
+        with self.w.block(f"for t in {order}"):
+            self.w("k = t - t0")
+            self.launch([*stage.launches])
+
+    # before and between -------------------------------------------------------------------------------
+
+    def _begin(self) -> list[Launch]:
+        """States at their first values, sums and counters at zero."""
+        code, graph = self.code, self.code.plan.graph
+        f = code.function(f"{code.name}_begin")
+        for spec in [*code.arrays.specs.values()]:
+            if spec.role in ("state", "carry"):
+                state = graph.state[spec.source]
+                if not state.kept:
+                    fill(f, spec, self._first(f, state.first, spec))
+            elif spec.role in ("total", "flags", "updates"):
+                fill(f, spec, "0")
+        return code.launches(f)
+
+    def _first(self, f: CudaFunction, first: str | None, spec: ArraySpec) -> str:
+        if first is None:
+            return "0"
+        node = f.node(first)
+        return f.operand(first, {}, "i" if node.axes else None, spec.dtype == "D")
+
+    def _carry(self) -> list[Launch]:
+        """The last step's values that other stages read at the next chunk's first step."""
+        code = self.code
+        f = code.function(f"{code.name}_carry")
+        for spec in [s for s in code.arrays.specs.values() if s.role == "carry"]:
+            value = f.node(code.resolved(code.plan.graph.state[spec.source].value))
+            index = "b, i" if spec.shape[0] == "B" else "i"
+            line = f"{spec.name}[{index}] = h_{code.arrays.identifier(value)}[steps - 1, {index}]"
+            f.spread(loops_of(spec), lambda line=line: f.body(line))  # type: ignore[misc]
+        return code.launches(f, ("steps", "T", "B"))
+
+    # learning -----------------------------------------------------------------------------------------
+
+    def _learn(self, graph: Graph, refresh: list[Launch]) -> None:
+        w, code = self.w, self.code
+        collects = [n for n in graph.nodes if n.op == "collect"]
+        if graph.groups or any(not write.group for write in graph.writes):
+            self._gates(graph, collects)
+        for node in collects:
+            self.launch(collect(code, node, self._opened(node.args[1])))
+        updates = {g.name: self._update(g) for g in graph.groups}
+        for g in graph.groups:
+            self._when(g, updates[g.name][0])
+        for g in graph.groups:
+            self._when(g, updates[g.name][1])
+        gates = dict.fromkeys(x.gate for x in graph.writes if not x.group)
+        for k, gate in enumerate(gates):
+            writes = [x for x in graph.writes if not x.group and x.gate == gate]
+            opened = self._opened(gate)
+            code.guard = "" if opened == "True" else f"not ({opened.replace('[k]', '[0]')})"
+            made = code.plain(f"{code.name}_next_{k}", [], writes, step=True)
+            code.guard = ""
+            w("t, k = t0, 0")
+            self.launch(made)
+        if gates:
+            self.launch(refresh)
+        elif graph.groups:
+            due = list(dict.fromkeys(due_text(g) for g in graph.groups))
+            if "True" in due:
+                self.launch(refresh)
+            else:
+                with w.block(f"if {' or '.join(due)}"):
+                    self.launch(refresh)
+
+    def _when(self, group: Group, launches: list[Launch]) -> None:
+        due = due_text(group)
+        if due == "True":
+            self.launch(launches)
+        elif launches:
+            with self.w.block(f"if {due}"):
+                self.launch(launches)
+
+    def _flags(self) -> str:
+        """For each group whether anything was summed since its last update, and whether it is updated now."""
+        count = len(self.code.plan.graph.groups)
+        return self.code.arrays.add("flags", "flags", "", (str(2 * count),), "I")
+
+    def _opened(self, gate: str) -> str:
+        """Whether a gate is open at step k of the chunk, as code."""
+        code = self.code
+        node = code.plan.graph.by_name[code.resolved(gate)]
+        if node.op == "const":
+            return "True" if node.get("value") else "False"
+        name = "open_" + code.arrays.identifier(node)
+        code.arrays.add(name, "open", gate, ("K",), "U")
+        return f"{name}[k] != 0"
+
+    def _gates(self, graph: Graph, collects: list[Node]) -> None:
+        """One thread finds which gates are open at which steps, and which groups are updated."""
+        code = self.code
+        f = code.function(f"{code.name}_gates")
+        gates = dict.fromkeys([*(n.args[1] for n in collects), *(g.gate for g in graph.groups),
+                               *(x.gate for x in graph.writes if not x.group)])  # fmt: skip
+        lines = Writer()
+        with lines.block("if first == 0"):
+            self._gate_steps(f, lines, list(gates), collects)
+            for g in graph.groups:
+                at = 2 * graph.groups.index(g)
+                due = due_text(g)
+                if g.every == 1 and g.unit == "steps":
+                    due = self._opened(g.gate).replace("[k]", "[0]")
+                flags = self._flags()
+                lines(f"{flags}[{at + 1}] = {flags}[{at}] if {due} else 0")
+        head = ["first, stride = cuda.grid(1), cuda.gridsize(1)"]
+        kernel = code.add(f.name, ("t0", "t1", "steps", "T", "B"), head, lines.lines)
+        self.launch([Launch(kernel, "many", ("1",))])
+
+    def _gate_steps(
+        self, f: CudaFunction, lines: Writer, gates: list[str], collects: list[Node]
+    ) -> None:
+        code, graph = self.code, self.code.plan.graph
+        names = [g.name for g in graph.groups]
+        inner = Writer()
+        for gate in gates:
+            opened = self._opened(gate)
+            if opened in ("True", "False"):
+                continue
+            node = code.resolved(gate)
+            if code.plan.place[node] == "control":
+                value = f.control(node)
+            else:
+                value = f.at(f.array_of(node), "0")
+            inner(f"{opened.removesuffix(' != 0')} = {value} != 0")
+        for gate, group in dict.fromkeys((n.args[1], n.get("group")) for n in collects):
+            opened = self._opened(gate)
+            if opened == "True":
+                inner(f"{self._flags()}[{2 * names.index(group)}] = 1")
+            elif opened != "False":
+                with inner.block(f"if {opened}"):
+                    inner(f"{self._flags()}[{2 * names.index(group)}] = 1")
+        if not inner.lines:
+            return
+        with lines.block("for k in range(steps)"):
+            lines("t = t0 + k")
+            for name, value in f.controls.items():
+                lines(f"{name} = {value}")
+            for line in inner.lines:
+                lines(line)
+
+    def _update(self, group: Group) -> tuple[list[Launch], list[Launch]]:
+        """Kernels that compute an update, and that put it in place and begin anew."""
+        code, name = self.code, f"{self.code.name}_update_{group.name}"
+        graph = code.plan.graph
+        at = graph.groups.index(group)
+        writes = [w for w in graph.writes if w.group == group.name]
+        roots = [x for w in writes for x in (w.value, w.gradient) if x]
+        code.guard = f"{self._flags()}[{2 * at + 1}] == 0"
+        compute = code.plain(name, code.needed(roots, "update"))
+        f = code.function(f"{name}_write")
+        code.arrays.add("updates", "updates", "", (str(len(graph.groups)),), "I")
+        for write in writes:
+            if write.gradient:
+                self._keep_gradient(f, write.stored, write.gradient, f"updates[{at}]")
+            code.write(f, write)
+        put = code.launches(f, ("want", "T", "B"))
+        f = code.function(f"{name}_done")
+        for node in graph.nodes:
+            if node.op == "collect" and node.get("group") == group.name:
+                fill(f, code.arrays.specs["u_" + code.arrays.identifier(node)], "0")
+        with f.body.block("if first == 0"):
+            f.body(f"{self._flags()}[{2 * at}] = 0")
+            f.body(f"updates[{at}] += 1")
+        put += code.launches(f)
+        code.guard = ""
+        return compute, put
+
+    def _keep_gradient(self, f: CudaFunction, stored: str, gradient: str, update: str) -> None:
+        """What was accumulated before an update, if somebody wants to see it."""
+        graph, code = self.code.plan.graph, self.code
+        node = next(n for n in graph.nodes if n.op == "stored" and n.get("name") == stored)
+        name = "g_" + code.arrays.identifier(node)
+        code.arrays.add(name, "gradient", stored, ("U", length(node.axes)), "D")
+        value = graph.by_name[code.resolved(gradient)]
+        source = "0.0" if value.op == "const" else f"{f.at(f.array_of(value.name), 'i')}"
+
+        def body() -> None:
+            with f.body.block("if want"):
+                f.body(f"{name}[{update}, i] = {source}")
+
+        f.spread([("i", length(node.axes))], body)
+
+
+def due_text(group: Group) -> str:
+    """Whether the steps of a chunk end where a group may be updated, as code of the driver."""
+    if group.unit == "sequences":
+        return "t1 == T"
+    if group.every == 1:
+        return "True"
+    return f"t1 % {group.every} == 0 or t1 == T"
+
+
+def loops_of(spec: ArraySpec) -> list[tuple[str, str]]:
+    """Loops over a whole array of one or two dimensions."""
+    if len(spec.shape) == 1:
+        return [("i", spec.shape[0])]
+    return [("b", spec.shape[0]), ("i", spec.shape[1])]
+
+
+def fill(f: CudaFunction, spec: ArraySpec, value: str) -> None:
+    """Every place of an array gets a value, which may depend on the place `i` in a row."""
+    index = ", ".join(v for v, _ in loops_of(spec))
+    f.spread(loops_of(spec), lambda: f.body(f"{spec.name}[{index}] = {value}"))
+
+
+__all__ = ["CudaEmitted", "emit_graph"]

@@ -1,0 +1,209 @@
+"""Emitted kernels on a device: memory, uploads, launches, and what comes back."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+from dataclasses import dataclass
+from importlib.resources import files
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from snc.codegen.arrays import ArraySpec
+from snc.codegen.kernel import KernelSource, load_text
+from snc.codegen.run import MADE, Run, graphs
+from snc.diagnostics import BackendError
+from snc.module import Feed, Outcome, Store
+from snc.program.program import Program
+from snc_cuda.code import THREADS
+from snc_cuda.driver import CudaEmitted, emit_graph
+
+HEADER = '''"""{name}: emitted by snc for the CUDA backend, {dtype}.
+
+T steps, B samples, K steps in a chunk. Arrays: p_ stored, w_ fixed between updates, x_ fed by the data,
+s_ states, c_ states read by other stages, h_ histories of a chunk, l_ states of a sweep against time,
+u_ sums and updates, a_ scratch, o_ outputs, r_ records, g_ gradients. Values are channels last.
+A thread owns the places `first`, `first + stride`, ...; b is the sample. The drivers, last, run on the host:
+`one` launches a kernel with one block for each row, `many` with as many blocks as there are places.
+Helpers {helpers}.
+"""
+
+import math
+
+import numpy as np
+from numba import cuda
+from snc_cuda.device import *
+
+F = np.{dtype}
+D = np.float64
+mul_f = mul_{kind}
+CACHE = not SIMULATED
+'''
+
+RESIDENT = (*MADE, "scratch", "later", "flags", "updates")
+BACK = ("output", "record", "gradient")
+
+
+def emit_program(program: Program) -> KernelSource:
+    """The text of both graphs of a program."""
+    used = hashlib.sha256(files("snc_cuda").joinpath("device.py").read_bytes()).hexdigest()[:12]
+    parts = [
+        HEADER.format(
+            name=program.name,
+            dtype=program.dtype,
+            kind="d" if program.dtype == "float64" else "s",
+            helpers=used,
+        )
+    ]
+    parts += [emit_graph(name, graph).text for name, graph in graphs(program)]
+    return KernelSource(program.name, "\n\n".join(parts), program)
+
+
+def load_program(kernel: KernelSource) -> CudaModule:
+    """A module that is ready to run; kernels are compiled when they are launched first, and cached on disk."""
+    text = load_text(kernel)
+    return CudaModule(
+        {
+            name: CudaRun(emit_graph(name, graph), kernel.program.dtype, text)
+            for name, graph in graphs(kernel.program)
+        }
+    )
+
+
+@dataclass
+class CudaModule:
+    """A loaded program."""
+
+    runs: dict[str, CudaRun]
+
+    def learn(self, store: Store, feed: Feed, *, gradients: bool = False) -> Outcome:
+        """Run one sequence with learning."""
+        return self.runs.get("learn", self.runs["evaluate"])(store, feed, gradients)
+
+    def evaluate(self, store: Store, feed: Feed) -> Outcome:
+        """Run one sequence without learning."""
+        return self.runs["evaluate"](store, feed, False)
+
+    def memory(self, steps: int, batch: int) -> int:
+        """Bytes of all arrays for sequences of this size, stored and fed ones not included."""
+        run = self.runs.get("learn", self.runs["evaluate"])
+        return run.memory(steps, batch)
+
+
+class CudaRun(Run):
+    """One driver with its arrays on the device, which are kept between sequences of the same size."""
+
+    made = RESIDENT
+    emitted: CudaEmitted
+
+    def __init__(self, emitted: CudaEmitted, dtype: str, text: ModuleType) -> None:
+        super().__init__(emitted, dtype)
+        # Imported here: looking for backends must not look for a device.
+        from numba import cuda
+
+        self.cuda = cuda
+        self.driver = getattr(text, emitted.name)
+        self.most = 3 if text.SIMULATED else THREADS
+        self.written = {w.stored for w in emitted.graph.writes}
+        if text.SIMULATED:  # its threads are Python's and take turns: long turns are waited for
+            sys.setswitchinterval(1e-4)
+
+    def one(self, kernel: Any, width: int, rows: int, *arguments: Any) -> None:
+        """Launch a kernel with one block for each row, as wide as its widest loop."""
+        kernel[(1, rows), self.threads(width, self.most)](*arguments)
+
+    def many(self, kernel: Any, width: int, rows: int, *arguments: Any) -> None:
+        """Launch a kernel over so many places in each row."""
+        threads = self.threads(width, min(self.most, 256))
+        blocks = min(-(-width // threads), 65535 if self.most == THREADS else 2)
+        kernel[(blocks, rows), threads](*arguments)
+
+    def threads(self, width: int, most: int) -> int:
+        """Whole warps of threads, on a device."""
+        return min(-(-width // 32) * 32 if self.most == THREADS else width, most)
+
+    def __call__(self, store: Store, feed: Feed, gradients: bool) -> Outcome:
+        """Run one sequence."""
+        steps, batch = feed.steps, feed.batch
+        if self.size != (steps, batch):
+            self.kept, self.size = {}, (steps, batch)
+            self.refuse_too_large(steps, batch)
+        updates = steps if gradients else 1
+        host: dict[str, Any] = {}
+        arrays: dict[str, Any] = {}
+        for spec in self.emitted.specs:
+            host[spec.name], arrays[spec.name] = self.both(spec, store, feed, updates)
+        for name, state in self.kept_states:
+            value = np.ascontiguousarray(self.places(state, store), self.kind(self.spec(name)))
+            arrays[name].copy_to_device(value.reshape(arrays[name].shape))
+        self.driver(
+            self.one,
+            self.many,
+            steps,
+            batch,
+            self.chunk(steps),
+            gradients,
+            *(arrays[s.name] for s in self.emitted.specs),
+        )
+        self.back(store, host, arrays)
+        return self.outcome(host, gradients)
+
+    def spec(self, name: str) -> ArraySpec:
+        """An array's description."""
+        return next(s for s in self.emitted.specs if s.name == name)
+
+    def both(self, spec: ArraySpec, store: Store, feed: Feed, updates: int) -> tuple[Any, Any]:
+        """An array on the host, None if it never is there, and on the device."""
+        if spec.role in RESIDENT:
+            if spec.name not in self.kept:
+                zeros = np.zeros(self.shape(spec, *self.size), self.kind(spec))
+                self.kept[spec.name] = self.cuda.to_device(zeros)
+            return None, self.kept[spec.name]
+        value = self.array(spec, store, feed, updates)
+        return value, self.cuda.to_device(value)
+
+    def back(self, store: Store, host: dict[str, Any], arrays: dict[str, Any]) -> None:
+        """Copy what a sequence has made to the host: once, at its end."""
+        for spec in self.emitted.specs:
+            if spec.role in BACK or spec.name == "updates":
+                host[spec.name] = arrays[spec.name].copy_to_host()
+            elif spec.role == "stored" and spec.source in self.written:
+                arrays[spec.name].copy_to_host(host[spec.name])
+        for name, state in self.kept_states:
+            places = self.places(state, store)
+            places[...] = arrays[name].copy_to_host().reshape(places.shape)
+
+    # memory -------------------------------------------------------------------------------------------
+
+    def refuse_too_large(self, steps: int, batch: int) -> None:
+        """Raise BackendError before anything is allocated that the device cannot hold."""
+        if self.most != THREADS:
+            return
+        wanted = self.memory(steps, batch) + self.given(steps, batch)
+        free, total = self.cuda.current_context().get_memory_info()
+        if wanted > free:
+            raise BackendError(
+                f"a batch of {batch} samples and {steps} steps needs {wanted / 2**20:.0f} MiB on the device, "
+                f"where {free / 2**20:.0f} of {total / 2**20:.0f} MiB are free: {self.largest(steps, batch)}; "
+                "make the batch smaller, or record less"
+            )
+
+    def given(self, steps: int, batch: int) -> int:
+        """Bytes of what is uploaded or asked for: parameters, fields, records, gradients of one update."""
+        return sum(
+            self.bytes(s, steps, batch) for s in self.emitted.specs if s.role not in RESIDENT
+        )
+
+    def bytes(self, spec: ArraySpec, steps: int, batch: int) -> int:
+        """Bytes of one array."""
+        shape = self.shape(spec, steps, batch)
+        return math.prod(shape) * int(np.dtype(self.kind(spec)).itemsize)
+
+    def largest(self, steps: int, batch: int) -> str:
+        """The three largest arrays in words."""
+        sizes = {s.name: self.bytes(s, steps, batch) for s in self.emitted.specs}
+        top = sorted(sizes, key=lambda n: (-sizes[n], n))[:3]
+        return ", ".join(f"`{n}` {sizes[n] / 2**20:.0f} MiB" for n in top)

@@ -1,0 +1,401 @@
+"""Products of projections, and pools: every value is summed by its owner, in a fixed order.
+
+Values are channels last; weights are [pre, post] or [kh, kw, pre, post]. The arithmetic is
+`total = fma(x, y, total)`, rounded once per term: sums of many terms are the one place where the CPU may
+contract too (SEMANTICS 10.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from snc.codegen.arrays import lead, length
+from snc.graph.geometry import Geometry
+from snc.graph.graph import SAMPLE, Axes, Node, features, size
+
+if TYPE_CHECKING:
+    from snc_cuda.function import CudaFunction
+
+At = Callable[[str], str]
+
+
+def places(f: CudaFunction, axes: Axes) -> tuple[list[tuple[str, str]], str]:
+    """Loops over a value's places here, and the index at which it is in its array."""
+    if rows(f, axes):
+        return [("b", "B"), ("i", length(axes))], "b, i"
+    return [("i", length(axes))], "i"
+
+
+def rows(f: CudaFunction, axes: Axes) -> bool:
+    """Whether a value has a row for each sample and the sample is a loop."""
+    return lead(axes) is not None and not (f.sample and lead(axes) == SAMPLE)
+
+
+def reader(f: CudaFunction, name: str, wide: bool) -> At:
+    """The elements of an operand, in the precision of a sum."""
+    array, axes = f.array_of(name), f.node(name).axes
+    prefix = "b, " if rows(f, axes) else ""
+    kind = "D" if wide else "F"
+
+    def at(index: str) -> str:
+        text = f.at(array, prefix + index)
+        return text if f.stored_wide(name) == wide else f"{kind}({text})"
+
+    return at
+
+
+def wide_sum(f: CudaFunction, node: Node) -> bool:
+    """A sum of several terms is as precise as the most precise of them, and as its result."""
+    return f.wide[node.name] or any(f.stored_wide(a) for a in node.args)
+
+
+def owned(f: CudaFunction, node: Node, out: str, wide: bool, terms: Callable[[], None]) -> None:
+    """out[i] = total, which `terms` sums for each place `i` of a node."""
+    loops, index = places(f, node.axes)
+
+    def body() -> None:
+        f.body(f"total = {'D' if wide else 'F'}(0.0)")
+        terms()
+        target = "D" if f.wide[node.name] else "F"
+        f.body(
+            f"{f.at(out, index)} = {'total' if wide == f.wide[node.name] else f'{target}(total)'}"
+        )
+
+    f.spread(loops, body)
+
+
+# Projections --------------------------------------------------------------------------------------------
+
+
+def project(f: CudaFunction, node: Node, out: str) -> None:
+    """y = A(w, x) and its transpose in x. Silent places cost a comparison, the same one for all owners."""
+    g: Geometry = node.get("geometry")
+    wide = wide_sum(f, node)
+    w, x = (reader(f, a, wide) for a in node.args)
+    back = node.op == "project_x"
+    if g.kind == "dense":
+        f.work = size(g.post if back else g.pre)
+        owned(f, node, out, wide, lambda: _dense(f, g, w, x, back))
+        return
+    m = shape_of(g)
+    down = (g.kind == "conv") != back
+    f.work = m.kh * m.kw * (m.mine if down else m.per)
+    weight = _weight(m, g.kind)
+    owned(f, node, out, wide, lambda: (_down if down else _up)(f, m, w, x, weight, not back))
+
+
+def _dense(f: CudaFunction, g: Geometry, w: At, x: At, back: bool) -> None:
+    pre, post = size(g.pre), size(g.post)
+    if back:
+        with f.body.block(f"for j in range({post})"):
+            f.body(f"total = fma({w(f'i * {post} + j')}, {x('j')}, total)")
+        return
+    with f.body.block(f"for j in range({pre})"):
+        f.body(f"value = {x('j')}")
+        with f.body.block("if value != 0"):
+            f.body(f"total = fma(value, {w(f'j * {post} + i')}, total)")
+
+
+class Shape(NamedTuple):
+    """The numbers of a convolution from `height x width x inputs` to `rows x columns x outputs`."""
+
+    height: int
+    width: int
+    inputs: int
+    rows: int
+    columns: int
+    outputs: int
+    kh: int
+    kw: int
+    stride: int
+    ph: int
+    pw: int
+    dilation: int
+    groups: int
+
+    @property
+    def mine(self) -> int:
+        """Inputs of a group."""
+        return self.inputs // self.groups
+
+    @property
+    def per(self) -> int:
+        """Outputs of a group."""
+        return self.outputs // self.groups
+
+
+def shape_of(g: Geometry) -> Shape:
+    """The convolution of a geometry; that of a transposed one goes from post to pre."""
+    big, small = ("pre", "post") if g.kind == "conv" else ("post", "pre")
+    return Shape(
+        *g.extent(big), g.channels(big), *g.extent(small), g.channels(small), *g.kernel, g.stride,
+        *g.padding, g.dilation, g.groups,
+    )  # fmt: skip
+
+
+def _weight(m: Shape, kind: str) -> Callable[[str, str, str], str]:
+    """The place of a weight, for the kernel's place, an input within its group, and an output."""
+    if kind == "conv":
+        return lambda at, i, o: f"({at} * {m.mine} + {i}) * {m.outputs} + {o}"
+    return lambda at, i, o: f"({at} * {m.outputs} + {o}) * {m.mine} + {i}"
+
+
+def _within(group: str, i: str, n: int) -> str:
+    """The channel `i` of a group of n."""
+    return i if group == "0" else f"{group} * {n} + {i}"
+
+
+def _term(f: CudaFunction, value: str, weight: str, sparse: bool) -> None:
+    if sparse:
+        f.body(f"value = {value}")
+        with f.body.block("if value != 0"):
+            f.body(f"total = fma(value, {weight}, total)")
+    else:
+        f.body(f"total = fma({value}, {weight}, total)")
+
+
+def _down(
+    f: CudaFunction, m: Shape, w: At, x: At, weight: Callable[[str, str, str], str], sparse: bool
+) -> None:
+    """The owner of an output adds what its window sees."""
+    f.body(f"o = i % {m.outputs}")
+    f.body(f"r, c = i // {m.outputs * m.columns}, i // {m.outputs} % {m.columns}")
+    group = "0"
+    if m.groups > 1:
+        f.body(f"g = o // {m.per}")
+        group = "g"
+    with f.body.block(f"for kh in range({m.kh})"):
+        f.body(f"y = r * {m.stride} + kh * {m.dilation} - {m.ph}")
+        with (
+            f.body.block(f"if y >= 0 and y < {m.height}"),
+            f.body.block(f"for kw in range({m.kw})"),
+        ):
+            f.body(f"s = c * {m.stride} + kw * {m.dilation} - {m.pw}")
+            with f.body.block(f"if s >= 0 and s < {m.width}"):
+                f.body(f"pixel = (y * {m.width} + s) * {m.inputs}")
+                f.body(f"at = kh * {m.kw} + kw")
+                with f.body.block(f"for m in range({m.mine})"):
+                    _term(
+                        f,
+                        x(f"pixel + {_within(group, 'm', m.mine)}"),
+                        w(weight("at", "m", "o")),
+                        sparse,
+                    )
+
+
+def _up(
+    f: CudaFunction, m: Shape, w: At, x: At, weight: Callable[[str, str, str], str], sparse: bool
+) -> None:
+    """The owner of an input adds what comes back from the windows it is in."""
+    f.body(f"p = i % {m.inputs}")
+    f.body(f"y, s = i // {m.inputs * m.width}, i // {m.inputs} % {m.width}")
+    group, inner = "0", "p"
+    if m.groups > 1:
+        f.body(f"g, m = p // {m.mine}, p % {m.mine}")
+        group, inner = "g", "m"
+    with f.body.block(f"for kh in range({m.kh})"):
+        f.body(f"r = y + {m.ph} - kh * {m.dilation}")
+        inside = f"if r >= 0 and r % {m.stride} == 0 and r // {m.stride} < {m.rows}"
+        with f.body.block(inside), f.body.block(f"for kw in range({m.kw})"):
+            f.body(f"c = s + {m.pw} - kw * {m.dilation}")
+            with f.body.block(
+                f"if c >= 0 and c % {m.stride} == 0 and c // {m.stride} < {m.columns}"
+            ):
+                f.body(f"pixel = (r // {m.stride} * {m.columns} + c // {m.stride}) * {m.outputs}")
+                f.body(f"at = kh * {m.kw} + kw")
+                with f.body.block(f"for o in range({m.per})"):
+                    out = _within(group, "o", m.per)
+                    _term(f, x(f"pixel + {out}"), w(weight("at", inner, out)), sparse)
+
+
+# Products of weights ------------------------------------------------------------------------------------
+
+
+def weight_terms(f: CudaFunction, g: Geometry, a: At, z: At) -> None:
+    """Add to `total` the terms of the weight at place `i` for one sample and step: z at pre times a at post."""
+    if g.kind == "dense":
+        post = size(g.post)
+        f.body(f"value = {z(f'i // {post}')}")
+        with f.body.block("if value != 0"):
+            f.body(f"total = fma(value, {a(f'i % {post}')}, total)")
+        return
+    m = shape_of(g)
+    big, small = (z, a) if g.kind == "conv" else (a, z)
+    with f.body.block(f"for r in range({m.rows})"):
+        f.body(f"y = r * {m.stride} + kh * {m.dilation} - {m.ph}")
+        with (
+            f.body.block(f"if y >= 0 and y < {m.height}"),
+            f.body.block(f"for c in range({m.columns})"),
+        ):
+            f.body(f"s = c * {m.stride} + kw * {m.dilation} - {m.pw}")
+            with f.body.block(f"if s >= 0 and s < {m.width}"):
+                one = big(f"(y * {m.width} + s) * {m.inputs} + p")
+                other = small(f"(r * {m.columns} + c) * {m.outputs} + o")
+                value, factor = (one, other) if g.kind == "conv" else (other, one)
+                _term(f, value, factor, True)
+
+
+def weight_place(f: CudaFunction, g: Geometry) -> None:
+    """What the owner of weight `i` knows before its sum: the kernel's place and both channels."""
+    if g.kind == "dense":
+        return
+    m = shape_of(g)
+    inner, outer = (m.mine, m.outputs) if g.kind == "conv" else (m.outputs, m.mine)
+    first, second = ("m", "o") if g.kind == "conv" else ("o", "m")
+    f.body(f"{second}, {first} = i % {outer}, i // {outer} % {inner}")
+    f.body(f"kh, kw = i // {outer * inner * m.kw}, i // {outer * inner} % {m.kw}")
+    f.body(f"p = o // {m.per} * {m.mine} + m" if m.groups > 1 else "p = m")
+
+
+def project_w(f: CudaFunction, node: Node, out: str) -> None:
+    """The weight product of one step, summed over samples."""
+    g: Geometry = node.get("geometry")
+    wide = wide_sum(f, node)
+    a, z = (reader(f, x, wide) for x in node.args)
+    f.work = 128
+
+    def terms() -> None:
+        weight_place(f, g)
+        with f.body.block("for b in range(B)"):
+            weight_terms(f, g, a, z)
+
+    owned(f, node, out, wide, terms)
+
+
+# Pools --------------------------------------------------------------------------------------------------
+
+
+def _extent(axes: Axes) -> tuple[int, int, int]:
+    sizes = {a.kind: a.size for a in features(axes)}
+    return sizes["height"], sizes["width"], sizes["channel"]
+
+
+def pool(f: CudaFunction, node: Node, out: str) -> None:
+    """Pools of windows: the owner of a cell looks through its window in row-major order."""
+    (x,) = node.args
+    _, width, channels = _extent(f.node(x).axes)
+    columns = _extent(node.axes)[1]
+    (kh, kw), (sh, sw) = node.get("window"), node.get("stride")
+    wide, read = f.wide[node.name], reader(f, x, f.wide[node.name])
+    loops, index = places(f, node.axes)
+    f.work = kh * kw
+
+    def body() -> None:
+        f.body(f"o, r, c = i % {channels}, i // {channels * columns}, i // {channels} % {columns}")
+        f.body(f"corner = (r * {sh * width} + c * {sw}) * {channels} + o")
+        cell = f"corner + (kh * {width} + kw) * {channels}"
+        most = node.op == "max_pool"
+        f.body(f"total = {read('corner') if most else ('D(0.0)' if wide else 'F(0.0)')}")
+        with f.body.block(f"for kh in range({kh})"), f.body.block(f"for kw in range({kw})"):
+            if most:
+                f.body(f"value = {read(cell)}")
+                f.body("total = value if value > total else total")
+            else:
+                f.body(f"total += {read(cell)}")
+        share = "total" if most else f"total / {'D' if wide else 'F'}({float(kh * kw)})"
+        f.body(f"{f.at(out, index)} = {share}")
+
+    f.spread(loops, body)
+
+
+def pool_x(f: CudaFunction, node: Node, out: str) -> None:
+    """Back from a pool: the owner of a pixel adds the shares of the windows it is in."""
+    bar = node.args[-1]
+    _, width, channels = _extent(node.axes)
+    rows_, columns, _ = _extent(f.node(bar).axes)
+    (kh, kw), (sh, sw) = node.get("window"), node.get("stride")
+    wide = f.wide[node.name]
+    share = reader(f, bar, wide)
+    f.work = kh * kw * (kh * kw if node.op == "max_pool_x" else 1)
+
+    def terms() -> None:
+        f.body(f"o, y, s = i % {channels}, i // {channels * width}, i // {channels} % {width}")
+        with f.body.block(f"for kh in range({kh})"):
+            f.body("r = y - kh")
+            with (
+                f.body.block(f"if r >= 0 and r % {sh} == 0 and r // {sh} < {rows_}"),
+                f.body.block(f"for kw in range({kw})"),
+            ):
+                f.body("c = s - kw")
+                with f.body.block(f"if c >= 0 and c % {sw} == 0 and c // {sw} < {columns}"):
+                    given = share(f"(r // {sh} * {columns} + c // {sw}) * {channels} + o")
+                    if node.op == "avg_pool_x":
+                        f.body(f"total += {given} / {'D' if wide else 'F'}({float(kh * kw)})")
+                    else:
+                        _if_first(f, node, given, (kh, kw), width, channels)
+
+    owned(f, node, out, wide, terms)
+
+
+def _if_first(
+    f: CudaFunction, node: Node, given: str, window: tuple[int, int], width: int, channels: int
+) -> None:
+    """A window's share goes to the first of its largest values in row-major order: is it this pixel?"""
+    x = reader(f, node.args[0], f.stored_wide(node.args[0]))
+    f.body(f"corner = (r * {width} + c) * {channels} + o")
+    f.body("best = corner")
+    with f.body.block(f"for l in range({window[0]})"), f.body.block(f"for m in range({window[1]})"):
+        f.body(f"cell = corner + (l * {width} + m) * {channels}")
+        with f.body.block(f"if {x('cell')} > {x('best')}"):
+            f.body("best = cell")
+    with f.body.block("if best == i"):
+        f.body(f"total += {given}")
+
+
+def pool_to(f: CudaFunction, node: Node, out: str) -> None:
+    """The adaptive mean: cell i of m covers floor(i n / m) to ceil((i + 1) n / m)."""
+    (x,) = node.args
+    height, width, channels = _extent(f.node(x).axes)
+    rows_, columns, _ = _extent(node.axes)
+    wide = f.wide[node.name]
+    read = reader(f, x, wide)
+    kind = "D" if wide else "F"
+    loops, index = places(f, node.axes)
+    f.work = -(-height // rows_) * -(-width // columns)
+
+    def body() -> None:
+        f.body(f"o, r, c = i % {channels}, i // {channels * columns}, i // {channels} % {columns}")
+        f.body(f"y0, y1 = r * {height} // {rows_}, ((r + 1) * {height} + {rows_ - 1}) // {rows_}")
+        f.body(
+            f"s0, s1 = c * {width} // {columns}, ((c + 1) * {width} + {columns - 1}) // {columns}"
+        )
+        f.body(f"total = {kind}(0.0)")
+        with f.body.block("for y in range(y0, y1)"), f.body.block("for s in range(s0, s1)"):
+            f.body(f"total += {read(f'(y * {width} + s) * {channels} + o')}")
+        f.body(f"{f.at(out, index)} = total / {kind}((y1 - y0) * (s1 - s0))")
+
+    f.spread(loops, body)
+
+
+def pool_to_x(f: CudaFunction, node: Node, out: str) -> None:
+    """Back from the adaptive mean: a pixel gets a share of every cell that covers it."""
+    (bar,) = node.args
+    height, width, channels = _extent(node.axes)
+    rows_, columns, _ = _extent(f.node(bar).axes)
+    wide = f.wide[node.name]
+    share = reader(f, bar, wide)
+    kind = "D" if wide else "F"
+    f.work = rows_ * columns
+
+    def terms() -> None:
+        f.body(f"o, y, s = i % {channels}, i // {channels * width}, i // {channels} % {width}")
+        with f.body.block(f"for r in range({rows_})"):
+            f.body(
+                f"y0, y1 = r * {height} // {rows_}, ((r + 1) * {height} + {rows_ - 1}) // {rows_}"
+            )
+            with f.body.block("if y >= y0 and y < y1"), f.body.block(f"for c in range({columns})"):
+                f.body(
+                    f"s0, s1 = c * {width} // {columns}, ((c + 1) * {width} + {columns - 1}) // {columns}"
+                )
+                with f.body.block("if s >= s0 and s < s1"):
+                    given = share(f"(r * {columns} + c) * {channels} + o")
+                    f.body(f"total += {given} / {kind}((y1 - y0) * (s1 - s0))")
+
+    owned(f, node, out, wide, terms)
+
+
+TABLE: Mapping[str, Callable[[CudaFunction, Node, str], None]] = {
+    "project": project, "project_x": project, "project_w": project_w, "max_pool": pool, "avg_pool": pool,
+    "max_pool_x": pool_x, "avg_pool_x": pool_x, "avg_pool_to": pool_to, "avg_pool_to_x": pool_to_x,
+}  # fmt: skip
