@@ -121,10 +121,10 @@ class CudaCode(GraphCode):
         for s in self.plan.graph.states:
             if self._read_in_stage(s.name, number) and s.name not in direct:
                 self._shift(f, s)
-        f.cut()
+        parts = f.barriers()
         rows = "B" if sample else "1"
-        if whole_in_one(f.parts):
-            return StageCalls((self._loop(f, rows, backward),), False, backward)
+        if whole_in_one(parts):
+            return StageCalls((self._loop(f, parts, rows, backward),), False, backward)
         launches = tuple(self._step(f"{name}_{k}", f, part, rows) for k, part in enumerate(f.parts))
         return StageCalls(launches, True, backward)
 
@@ -144,47 +144,47 @@ class CudaCode(GraphCode):
         source = next(n for n in nodes if n.op == op and n.get("state") == s.name)
         f.copy(source, f.array_of(source.name), f.array_of(s.value))
 
-    def _loop(self, f: CudaFunction, rows: str, backward: bool) -> Launch:
+    def _loop(self, f: CudaFunction, parts: Sequence[Part], rows: str, backward: bool) -> Launch:
         """All steps of a chunk in one kernel: a block for each row, barriers between parts."""
         w = Writer()
         order = "range(t1 - 1, t0 - 1, -1)" if backward else "range(t0, t1)"
-        lines = [line for part in f.parts for line in part.lines]
+        lines = [line for part in parts for line in part.lines]
         with w.block(f"for t in {order}"):
             w("k = t - t0")
             for line in controls(f, lines):
                 w(line)
-            for part in f.parts:
+            for part in parts:
                 w.lines += ["    " + line if line else "" for line in part.lines]
                 w("cuda.syncthreads()")
                 w()
         while not w.lines[-1]:
             w.lines.pop()
         kernel = self.add(f.name, ("t0", "t1", "T", "B"), [*inside("one", rows)], w.lines)
-        widths = tuple(width for part in f.parts for width in part.widths)
+        widths = tuple(width for part in parts for width, _ in part.loops)
         return Launch(kernel, "one", widths, rows)
 
     def _step(self, name: str, f: CudaFunction, part: Part, rows: str) -> Launch:
         """One part at one step, over many blocks."""
         head = [*inside("many", rows), *controls(f, part.lines)]
         kernel = self.add(name, ("t", "k", "T", "B"), head, part.lines)
-        return Launch(kernel, "many", part.widths, rows)
+        return Launch(kernel, "many", tuple(w for w, _ in part.loops), rows)
 
     def launches(self, f: CudaFunction, numbers: Sequence[str] = ("T", "B")) -> list[Launch]:
         """The parts of a function outside the steps: one block does all, or each part has many."""
-        f.cut()
-        made = []
-        if len(f.parts) > 1 and whole_in_one(f.parts):
+        parts = f.barriers()
+        if len(parts) > 1 and whole_in_one(parts):
             lines: list[str] = []
-            for part in f.parts:
-                lines += [*part.lines, "cuda.syncthreads()", ""]
+            for part in parts:
+                lines += [*part.lines, "cuda.syncthreads()"]
             head = [*inside("one", "1"), *controls(f, lines)]
-            kernel = self.add(f.name, numbers, head, lines[:-2])
-            widths = tuple(width for part in f.parts for width in part.widths)
-            return [Launch(kernel, "one", widths)]
-        for k, part in enumerate(f.parts):
-            name = f.name if len(f.parts) == 1 else f"{f.name}_{k}"
+            kernel = self.add(f.name, numbers, head, lines[:-1])
+            return [Launch(kernel, "one", tuple(w for part in parts for w, _ in part.loops))]
+        made = []
+        for k, part in enumerate(parts):
+            name = f.name if len(parts) == 1 else f"{f.name}_{k}"
             head = [*inside("many", "1"), *controls(f, part.lines)]
-            made.append(Launch(self.add(name, numbers, head, part.lines), "many", part.widths))
+            kernel = self.add(name, numbers, head, part.lines)
+            made.append(Launch(kernel, "many", tuple(w for w, _ in part.loops)))
         return made
 
     def plain(
@@ -220,7 +220,8 @@ def controls(f: Function, lines: Iterable[str]) -> list[str]:
 
 def whole_in_one(parts: Sequence[Part]) -> bool:
     """Whether one block is as fast as launches over many: a rule on sizes, the same for every run."""
-    steps = sum(-(-number(width) // THREADS) * part.work for part in parts for width in part.widths)
+    loops = [loop for part in parts for loop in part.loops]
+    steps = sum(-(-number(width) // THREADS) * work for width, work in loops)
     return steps <= LAUNCH * len(parts)
 
 

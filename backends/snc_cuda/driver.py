@@ -216,7 +216,7 @@ class Driver:
                 value = f.control(node)
             else:
                 value = f.at(f.array_of(node), "0")
-            inner(f"{opened.removesuffix(' != 0')} = {value} != 0")
+            inner(f"{opened.removesuffix(' != 0')} = 1 if {value} != 0 else 0")
         for gate, group in dict.fromkeys((n.args[1], n.get("group")) for n in collects):
             opened = self._opened(gate)
             if opened == "True":

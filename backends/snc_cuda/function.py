@@ -8,8 +8,10 @@ and in many, and gives the same bits, since no sum is ever shared between thread
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 from snc.codegen.function import SINGLE, Function
@@ -20,13 +22,43 @@ from snc_cuda import products
 TIES = " if k == 0 else "  # between the two places of a value one step ago
 
 
+WRITTEN = re.compile(r"^\s*([a-z]\w*)\[[^=]*\] (?:=|\+=) ")
+NAMED = re.compile(r"[A-Za-z_]\w*(?=\[)")
+
+
 @dataclass(frozen=True)
 class Part:
-    """Code between two barriers. `widths`: how many owners each of its loops has; `work`: steps of one owner."""
+    """Code between two barriers. loops: how many owners each has, and how many steps one of them takes."""
 
     lines: tuple[str, ...]
-    widths: tuple[str, ...]
-    work: int
+    loops: tuple[tuple[str, int], ...]
+
+    @cached_property
+    def written(self) -> frozenset[str]:
+        """The arrays that are written here."""
+        found = (WRITTEN.match(line) for line in self.lines)
+        return frozenset(m.group(1) for m in found if m)
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """The arrays that are read or written here."""
+        return frozenset(n for line in self.lines for n in NAMED.findall(line.split("  # ")[0]))
+
+    def follows(self, other: Part) -> bool:
+        """Whether a barrier is needed between another part and this one behind it."""
+        return bool(other.written & self.named or self.written & other.named)
+
+
+def merged(parts: Iterable[Part]) -> list[Part]:
+    """Parts behind each other that share no array that one of them writes are one part."""
+    found: list[Part] = []
+    for part in parts:
+        if found and not part.follows(found[-1]):
+            last = found[-1]
+            found[-1] = Part((*last.lines, *part.lines), (*last.loops, *part.loops))
+        else:
+            found.append(part)
+    return found
 
 
 @dataclass
@@ -35,8 +67,10 @@ class CudaFunction(Function):
 
     adds_rows: ClassVar[bool] = False
     parts: list[Part] = field(default_factory=list)
-    widths: list[str] = field(default_factory=list)
-    work: int = 1
+    spread_over: list[str] = field(
+        default_factory=list
+    )  # the owners of the loops since the last cut
+    work: int = 1  # steps of an owner in them
 
     # where values are ---------------------------------------------------------------------------------
 
@@ -105,9 +139,8 @@ class CudaFunction(Function):
 
     def spread(self, loops: Sequence[tuple[str, str]], body: Callable[[], Any]) -> None:
         """One loop over the places of several variables, the last the fastest, spread over threads."""
-        loops = [(v, n) for v, n in loops if n != "1"] or [*loops[:1]]
         total = product_of([n for _, n in loops])
-        self.widths.append(total)
+        self.spread_over.append(total)
         single = loops[0][0] if len(loops) == 1 else "place"
         with self.body.block(f"for {single} in range(first, {total}, stride)"):
             if len(loops) > 1:
@@ -117,8 +150,14 @@ class CudaFunction(Function):
     def cut(self) -> None:
         """What follows may read what any thread has written so far."""
         if self.body.lines:
-            self.parts.append(Part(tuple(self.body.lines), tuple(self.widths), self.work))
-            self.body.lines, self.widths, self.work = [], [], 1
+            loops = tuple((width, self.work) for width in self.spread_over)
+            self.parts.append(Part(tuple(self.body.lines), loops))
+            self.body.lines, self.spread_over, self.work = [], [], 1
+
+    def barriers(self) -> list[Part]:
+        """All that was written, with barriers where they are needed."""
+        self.cut()
+        return merged(self.parts)
 
     # nodes --------------------------------------------------------------------------------------------
 
@@ -162,6 +201,9 @@ def decomposed(loops: Sequence[tuple[str, str]]) -> str:
     """`b, i = place // 64, place % 64`."""
     terms = []
     for k, (_, n) in enumerate(loops):
+        if n == "1":
+            terms.append("0")
+            continue
         inner = product_of([m for _, m in loops[k + 1 :]])
         term = (
             "place"
