@@ -17,8 +17,12 @@ if SIMULATED:  # the simulator knows no intrinsics; Python contracts nothing
         """x * y in double precision."""
         return x * y
 
-    def fma(x, y, z):
-        """x * y + z; the simulator rounds twice."""
+    def fma_s(x, y, z):
+        """x * y + z in single precision; the simulator rounds twice."""
+        return np.float32(x * y + z)
+
+    def fma_d(x, y, z):
+        """x * y + z in double precision; the simulator rounds twice."""
         return x * y + z
 
     def device(function):
@@ -28,18 +32,11 @@ if SIMULATED:  # the simulator knows no intrinsics; Python contracts nothing
 else:
     from numba.cuda import libdevice
 
-    device = cuda.jit(device=True)
-    fma = cuda.fma
+    mul_s, mul_d = libdevice.fmul_rn, libdevice.dmul_rn
+    fma_s, fma_d = libdevice.fmaf_rn, libdevice.fma_rn
 
-    @device
-    def mul_s(x, y):
-        """x * y, rounded: never part of a fused multiply-add."""
-        return libdevice.fmul_rn(x, y)
-
-    @device
-    def mul_d(x, y):
-        """x * y, rounded: never part of a fused multiply-add."""
-        return libdevice.dmul_rn(x, y)
+    # Inlined before types are known: compiling a function by itself would need a device.
+    device = cuda.jit(device=True, inline="always")
 
 
 @device
@@ -65,4 +62,4 @@ def word(element, step, sample, epoch, k0, k1):
     return c2 if lane == 2 else c3
 
 
-__all__ = ["SIMULATED", "device", "fma", "mul_d", "mul_s", "word"]
+__all__ = ["SIMULATED", "device", "fma_d", "fma_s", "mul_d", "mul_s", "word"]

@@ -70,6 +70,7 @@ class CudaFunction(Function):
     spread_over: list[str] = field(
         default_factory=list
     )  # the owners of the loops since the last cut
+    fma: str = "fma_f"  # what adds a product to the sum that is being written
     work: int = 1  # steps of an owner in them
 
     # where values are ---------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ from snc_cuda.device import *
 
 F = np.{dtype}
 D = np.float64
-mul_f = mul_{kind}
+mul_f, fma_f = mul_{kind}, fma_{kind}
 CACHE = not SIMULATED
 '''
 

@@ -1,7 +1,8 @@
 """Products of projections, and pools: every value is summed by its owner, in a fixed order.
 
 Values are channels last; weights are [pre, post] or [kh, kw, pre, post]. The arithmetic is
-`total = fma(x, y, total)`, rounded once per term: sums of many terms are the one place where the CPU may
+`total = fma(x, y, total)` in the precision of the sum, rounded once per term: sums of many terms are the
+one place where the CPU may
 contract too (SEMANTICS 10.1).
 """
 
@@ -55,6 +56,7 @@ def owned(f: CudaFunction, node: Node, out: str, wide: bool, terms: Callable[[],
     loops, index = places(f, node.axes)
 
     def body() -> None:
+        f.fma = "fma_d" if wide else "fma_f"
         f.body(f"total = {'D' if wide else 'F'}(0.0)")
         terms()
         target = "D" if f.wide[node.name] else "F"
@@ -89,12 +91,12 @@ def _dense(f: CudaFunction, g: Geometry, w: At, x: At, back: bool) -> None:
     pre, post = size(g.pre), size(g.post)
     if back:
         with f.body.block(f"for j in range({post})"):
-            f.body(f"total = fma({w(f'i * {post} + j')}, {x('j')}, total)")
+            f.body(f"total = {f.fma}({w(f'i * {post} + j')}, {x('j')}, total)")
         return
     with f.body.block(f"for j in range({pre})"):
         f.body(f"value = {x('j')}")
         with f.body.block("if value != 0"):
-            f.body(f"total = fma(value, {w(f'j * {post} + i')}, total)")
+            f.body(f"total = {f.fma}(value, {w(f'j * {post} + i')}, total)")
 
 
 class Shape(NamedTuple):
@@ -150,9 +152,9 @@ def _term(f: CudaFunction, value: str, weight: str, sparse: bool) -> None:
     if sparse:
         f.body(f"value = {value}")
         with f.body.block("if value != 0"):
-            f.body(f"total = fma(value, {weight}, total)")
+            f.body(f"total = {f.fma}(value, {weight}, total)")
     else:
-        f.body(f"total = fma({value}, {weight}, total)")
+        f.body(f"total = {f.fma}({value}, {weight}, total)")
 
 
 def _down(
@@ -218,7 +220,7 @@ def weight_terms(f: CudaFunction, g: Geometry, a: At, z: At) -> None:
         post = size(g.post)
         f.body(f"value = {z(f'i // {post}')}")
         with f.body.block("if value != 0"):
-            f.body(f"total = fma(value, {a(f'i % {post}')}, total)")
+            f.body(f"total = {f.fma}(value, {a(f'i % {post}')}, total)")
         return
     m = shape_of(g)
     big, small = (z, a) if g.kind == "conv" else (a, z)

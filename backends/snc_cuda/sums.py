@@ -66,6 +66,7 @@ def product(
     a, z = (code.resolved(x) for x in value.args)
     inner = wide or f.stored_wide(a) or f.stored_wide(z)
     read = [operand(f, x, inner) for x in (a, z)]
+    f.fma = "fma_d" if inner else "fma_f"
 
     def body() -> None:
         f.body(f"total = {total}[i]" if wide == inner else f"total = D({total}[i])")
