@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from snc.codegen.arrays import lead, length
+from snc.codegen.arrays import ArraySpec, lead, length
 from snc.codegen.function import Function
 from snc.codegen.stages import GraphCode
 from snc.codegen.writer import Writer
@@ -52,8 +52,12 @@ class Launch:
 
 @dataclass(frozen=True)
 class StageCalls:
-    """How a stage is run over a chunk: one launch, or launches at every step, in this direction."""
+    """How a stage is run over a chunk: one launch, or launches at every step, in this direction.
 
+    before: what is launched first, once per chunk.
+    """
+
+    before: tuple[Launch, ...]
     launches: tuple[Launch, ...]
     at_every_step: bool
     backward: bool
@@ -113,8 +117,10 @@ class CudaCode(GraphCode):
         ahead = [
             s for s in self.plan.graph.states if s.ahead and self._read_in_stage(s.name, number)
         ]
+        behind = self.function(f"{name}_behind")  # after the last step all is 0
         for s in ahead:
-            self._later(f, s)
+            fill(behind, self._later(f, s), "0")
+        before = tuple(self.launches(behind))
         stores = self.targets(f, nodes)
         direct = self._in_place(f, nodes, stores)
         f.emit(nodes, stores)
@@ -124,18 +130,19 @@ class CudaCode(GraphCode):
         parts = f.barriers()
         rows = "B" if sample else "1"
         if whole_in_one(parts):
-            return StageCalls((self._loop(f, parts, rows, backward),), False, backward)
+            return StageCalls(before, (self._loop(f, parts, rows, backward),), False, backward)
         launches = tuple(self._step(f"{name}_{k}", f, part, rows) for k, part in enumerate(f.parts))
-        return StageCalls(launches, True, backward)
+        return StageCalls(before, launches, True, backward)
 
-    def _later(self, f: CudaFunction, s: State) -> None:
-        """The array of a state that is read one step later in a sweep; 0 behind the last step."""
+    def _later(self, f: CudaFunction, s: State) -> ArraySpec:
+        """The array of a state that is read one step later in a sweep."""
         value = self.plan.graph.by_name[s.value]
         name = "l_" + self.arrays.identifier(value)
         rows = ("B",) if lead(s.axes) is not None else ()
         kind = "D" if self.wide[s.value] else "F"
         self.arrays.add(name, "later", s.name, (*rows, length(s.axes)), kind)
         f.scratch[f"later:{s.name}"] = f.at_sample(name, s.axes)
+        return self.arrays.specs[name]
 
     def _shift(self, f: CudaFunction, s: State) -> None:
         """At the end of a step, what others will read as the step before or behind."""
@@ -197,6 +204,19 @@ class CudaCode(GraphCode):
         for write in writes:
             self.write(f, write)
         return self.launches(f, ("t", "k", "T", "B") if step else ("T", "B"))
+
+
+def loops_of(spec: ArraySpec) -> list[tuple[str, str]]:
+    """Loops over a whole array of one or two dimensions."""
+    if len(spec.shape) == 1:
+        return [("i", spec.shape[0])]
+    return [("b", spec.shape[0]), ("i", spec.shape[1])]
+
+
+def fill(f: CudaFunction, spec: ArraySpec, value: str) -> None:
+    """Every place of an array gets a value, which may depend on the place `i` in a row."""
+    index = ", ".join(v for v, _ in loops_of(spec))
+    f.spread(loops_of(spec), lambda: f.body(f"{spec.name}[{index}] = {value}"))
 
 
 def inside(way: str, rows: str) -> list[str]:

@@ -10,7 +10,7 @@ from snc.codegen.stages import Emitted
 from snc.codegen.writer import Writer
 from snc.graph.graph import Graph, Group, Node
 from snc.program.schedule import schedule
-from snc_cuda.code import CudaCode, Kernel, Launch, StageCalls
+from snc_cuda.code import CudaCode, Kernel, Launch, StageCalls, fill, loops_of
 from snc_cuda.function import CudaFunction
 from snc_cuda.sums import collect
 
@@ -85,6 +85,7 @@ class Driver:
             self.w(each.line())
 
     def _stage(self, stage: StageCalls) -> None:
+        self.launch([*stage.before])
         if not stage.at_every_step:
             self.launch([*stage.launches])
             return
@@ -283,19 +284,6 @@ def due_text(group: Group) -> str:
     if group.every == 1:
         return "True"
     return f"t1 % {group.every} == 0 or t1 == T"
-
-
-def loops_of(spec: ArraySpec) -> list[tuple[str, str]]:
-    """Loops over a whole array of one or two dimensions."""
-    if len(spec.shape) == 1:
-        return [("i", spec.shape[0])]
-    return [("b", spec.shape[0]), ("i", spec.shape[1])]
-
-
-def fill(f: CudaFunction, spec: ArraySpec, value: str) -> None:
-    """Every place of an array gets a value, which may depend on the place `i` in a row."""
-    index = ", ".join(v for v, _ in loops_of(spec))
-    f.spread(loops_of(spec), lambda: f.body(f"{spec.name}[{index}] = {value}"))
 
 
 __all__ = ["CudaEmitted", "emit_graph"]

@@ -2,8 +2,7 @@
 
 Values are channels last; weights are [pre, post] or [kh, kw, pre, post]. The arithmetic is
 `total = fma(x, y, total)` in the precision of the sum, rounded once per term: sums of many terms are the
-one place where the CPU may
-contract too (SEMANTICS 10.1).
+one place where the CPU may contract too (SEMANTICS 10.1).
 """
 
 from __future__ import annotations
