@@ -19,6 +19,7 @@ from snc.console import (
     WRONG,
     Commands,
     backend_option,
+    device_option,
     dtype_option,
     json_option,
     root_option,
@@ -111,6 +112,9 @@ def check(
 @click.option(
     "--format", "form", type=click.Choice(["text", "dot", "mermaid", "svg"]), default="text"
 )
+@click.option(
+    "--ptx", metavar="ARCH", help="Kernels compiled for a GPU, such as sm_90; needs none."
+)
 @click.option("--after", metavar="PASS", help="The graph behind this pass; `all` for the last one.")
 @backend_option
 @set_option
@@ -122,13 +126,14 @@ def show(
     after: str | None,
     backend: str,
     settings: dict[str, str],
+    ptx: str | None,
     as_json: bool,
 ) -> None:
     """Show any stage of the compiler as text; the graph also as a drawing."""
     from snc.show import show as show_stage
 
     path, experiment = split_spec(spec)
-    text = show_stage(path, experiment, stage, backend, settings, after, form)
+    text = show_stage(path, experiment, stage, backend, settings, after, form, ptx)
     show_result(text, {"stage": stage, "text": text}, as_json)
 
 
@@ -198,6 +203,7 @@ def list_entries(kind: str, markdown: bool, as_json: bool) -> None:
 @dtype_option
 @without_option
 @threads_option
+@device_option
 @click.option("--seed", type=click.IntRange(min=0), help="One trial with this seed.")
 @root_option
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.")
@@ -229,6 +235,7 @@ def train(ctx: click.Context, /, spec: str, as_json: bool, **flags: Any) -> None
 @main.command("eval")
 @click.argument("run", type=click.Path(path_type=Path))
 @threads_option
+@device_option
 @root_option
 @json_option
 def evaluate(run: Path, data_root: Path | None, as_json: bool) -> None:
@@ -258,6 +265,7 @@ def evaluate(run: Path, data_root: Path | None, as_json: bool) -> None:
 @dtype_option
 @without_option
 @threads_option
+@device_option
 @root_option
 @set_option
 @json_option

@@ -66,6 +66,12 @@ def _threads(ctx: click.Context, option: click.Parameter, given: int | None) -> 
             os.environ[name] = str(given)
 
 
+def _device(ctx: click.Context, option: click.Parameter, given: int | None) -> None:
+    """Say in the environment which of several GPUs is meant."""
+    if given is not None:
+        os.environ["SNC_CUDA_DEVICE"] = str(given)
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, callback=_note_json, help="Print one JSON object."
 )
@@ -83,6 +89,14 @@ threads_option = click.option(
     expose_value=False,
     is_eager=True,
     help="Number of threads; results do not depend on it.",
+)
+device_option = click.option(
+    "--device",
+    type=click.IntRange(min=0),
+    callback=_device,
+    expose_value=False,
+    is_eager=True,
+    help="The number of the GPU, of several.",
 )
 
 

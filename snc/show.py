@@ -10,6 +10,7 @@ from pathlib import Path
 from snc.backend import find
 from snc.build.experiment import build
 from snc.build.plan import describe_data
+from snc.codegen.kernel import KernelSource
 from snc.compile import phases_of, program_of
 from snc.diagnostics import BackendError, DataError, SpecError, did_you_mean
 from snc.drawing import dot, mermaid
@@ -34,14 +35,17 @@ def show(
     settings: Mapping[str, str] | None = None,
     after: str | None = None,
     format: str = "text",  # noqa: A002 (the name of the flag)
+    ptx: str | None = None,
 ) -> str:
     """A stage of the compiler as text.
 
     after: the pass behind which the graph is shown, `all` for the last one; None is the graph as built.
-    format: of a graph. Raises SpecError, DataError, BackendError.
+    format: of a graph. ptx: the architecture kernels are compiled for. Raises SpecError, DataError, BackendError.
     """
     path = Path(path)
     _check_format(stage, format)
+    if ptx is not None and stage != "kernel":
+        raise DataError("only-kernels", "only kernels have PTX", help="say `--stage kernel`")
     if stage == "tokens":
         return _token_lines(path)
     if stage == "ast":
@@ -55,7 +59,7 @@ def show(
         "model": experiment_text,
         "graph": lambda phase: drawn(_graph(phase, after)),
         "program": lambda phase: program_of(phase)[1].text(),
-        "kernel": lambda phase: _kernel(phase, backend),
+        "kernel": lambda phase: _kernel(phase, backend, ptx),
     }
     if stage not in makers:
         known = ", ".join(("tokens", "ast", *makers))
@@ -78,8 +82,15 @@ def _check_format(stage: str, format: str) -> None:  # noqa: A002
         )
 
 
-def _kernel(phase: Experiment, backend: str) -> str:
-    return find(backend).emit(program_of(phase)[1]).text
+def _kernel(phase: Experiment, backend: str, ptx: str | None) -> str:
+    found = find(backend)
+    kernel = found.emit(program_of(phase)[1])
+    if ptx is None:
+        return kernel.text
+    compiled: Callable[[KernelSource, str], str] | None = getattr(found, "ptx", None)
+    if compiled is None:
+        raise BackendError(f"the {backend} backend has no PTX; say `--backend cuda`")
+    return compiled(kernel, ptx)
 
 
 # Tokens and syntax tree ---------------------------------------------------------------------------------

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from snc.codegen.kernel import KernelSource
 from snc.program.program import Program
+from snc_cuda.card import unavailable
 from snc_cuda.module import CudaModule, emit_program, load_program
+from snc_cuda.ptx import compiled
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,15 @@ class CudaBackend:
 
     def unavailable(self) -> str | None:
         """numba-cuda, a driver and a card must be there; or the simulator."""
-        return None if find_spec("numba_cuda") else "numba-cuda is not installed"
+        return unavailable()
 
     def emit(self, program: Program) -> KernelSource:
         """The kernels as text."""
         return emit_program(program)
+
+    def ptx(self, kernel: KernelSource, architecture: str) -> str:
+        """All kernels compiled for an architecture; needs numba-cuda and no device."""
+        return "\n".join(text for _, text in compiled(kernel, architecture))
 
     def load(self, kernel: KernelSource) -> CudaModule:
         """Load the text."""

@@ -15,11 +15,12 @@ import numpy as np
 from snc.codegen.arrays import ArraySpec
 from snc.codegen.kernel import KernelSource, load_text
 from snc.codegen.run import MADE, Run, graphs
-from snc.diagnostics import BackendError
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
+from snc_cuda.card import chosen
 from snc_cuda.code import THREADS
 from snc_cuda.driver import CudaEmitted, emit_graph
+from snc_cuda.memory import DeviceMemory, HostMemory, refuse_too_large
 
 HEADER = '''"""{name}: emitted by snc for the CUDA backend, {dtype}.
 
@@ -93,41 +94,6 @@ class CudaModule:
         return run.memory(steps, batch)
 
 
-class DeviceMemory:
-    """Arrays on the device."""
-
-    def __init__(self, cuda: Any) -> None:
-        self.cuda = cuda
-
-    def new(self, value: Any) -> Any:
-        """A copy of an array."""
-        return self.cuda.to_device(value)
-
-    def write(self, array: Any, value: Any) -> None:
-        """Overwrite an array."""
-        array.copy_to_device(value.reshape(array.shape))
-
-    def read(self, array: Any) -> Any:
-        """A copy on the host."""
-        return array.copy_to_host()
-
-
-class HostMemory:
-    """Arrays of the simulator: its own take microseconds for each element, memory views a twentieth of that."""
-
-    def new(self, value: Any) -> Any:
-        """A copy of an array."""
-        return memoryview(np.array(value, order="C").data)
-
-    def write(self, array: Any, value: Any) -> None:
-        """Overwrite an array."""
-        np.asarray(array)[...] = value.reshape(array.shape)
-
-    def read(self, array: Any) -> Any:
-        """A copy on the host."""
-        return np.array(array)
-
-
 class CudaRun(Run):
     """One driver with its arrays on the device, which are kept between sequences of the same size."""
 
@@ -139,6 +105,8 @@ class CudaRun(Run):
         # Imported here: looking for backends must not look for a device.
         from numba import cuda
 
+        if not text.SIMULATED:
+            cuda.select_device(chosen())
         self.cuda = cuda
         self.memory_of = (
             HostMemory() if text.SIMULATED and dtype == "float64" else DeviceMemory(cuda)
@@ -168,7 +136,7 @@ class CudaRun(Run):
         steps, batch = feed.steps, feed.batch
         if self.size != (steps, batch):
             self.kept, self.size = {}, (steps, batch)
-            self.refuse_too_large(steps, batch)
+            refuse_too_large(self.cuda, self.sizes(steps, batch), steps, batch)
         updates = steps if gradients else 1
         host: dict[str, Any] = {}
         arrays: dict[str, Any] = {}
@@ -214,34 +182,9 @@ class CudaRun(Run):
             places = self.places(state, store)
             places[...] = self.memory_of.read(arrays[name]).reshape(places.shape)
 
-    # memory -------------------------------------------------------------------------------------------
-
-    def refuse_too_large(self, steps: int, batch: int) -> None:
-        """Raise BackendError before anything is allocated that the device cannot hold."""
-        if self.most != THREADS:
-            return
-        wanted = self.memory(steps, batch) + self.given(steps, batch)
-        free, total = self.cuda.current_context().get_memory_info()
-        if wanted > free:
-            raise BackendError(
-                f"a batch of {batch} samples and {steps} steps needs {wanted / 2**20:.0f} MiB on the device, "
-                f"where {free / 2**20:.0f} of {total / 2**20:.0f} MiB are free: {self.largest(steps, batch)}; "
-                "make the batch smaller, or record less"
-            )
-
-    def given(self, steps: int, batch: int) -> int:
-        """Bytes of what is uploaded or asked for: parameters, fields, records, gradients of one update."""
-        return sum(
-            self.bytes(s, steps, batch) for s in self.emitted.specs if s.role not in RESIDENT
-        )
-
-    def bytes(self, spec: ArraySpec, steps: int, batch: int) -> int:
-        """Bytes of one array."""
-        shape = self.shape(spec, steps, batch)
-        return math.prod(shape) * int(np.dtype(self.kind(spec)).itemsize)
-
-    def largest(self, steps: int, batch: int) -> str:
-        """The three largest arrays in words."""
-        sizes = {s.name: self.bytes(s, steps, batch) for s in self.emitted.specs}
-        top = sorted(sizes, key=lambda n: (-sizes[n], n))[:3]
-        return ", ".join(f"`{n}` {sizes[n] / 2**20:.0f} MiB" for n in top)
+    def sizes(self, steps: int, batch: int) -> dict[str, int]:
+        """Bytes on the device by array: all of them are there at once, so that their sum is the peak."""
+        return {
+            s.name: math.prod(self.shape(s, steps, batch)) * int(np.dtype(self.kind(s)).itemsize)
+            for s in self.emitted.specs
+        }

@@ -1,0 +1,46 @@
+"""Kernels compiled to PTX, which needs no device."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from snc.codegen.kernel import KernelSource, load_text
+from snc.codegen.run import graphs
+from snc.diagnostics import BackendError
+from snc_cuda.code import Kernel
+from snc_cuda.driver import CudaEmitted, emit_graph
+
+
+def compiled(source: KernelSource, architecture: str) -> Iterator[tuple[str, str]]:
+    """The name and PTX of every kernel of a program, for an architecture such as `sm_90`."""
+    found = re.fullmatch(r"sm_(\d+)(\d)", architecture)
+    if not found:
+        raise BackendError(f"`{architecture}` is no architecture; say `sm_80` or `sm_90`")
+    capability = int(found[1]), int(found[2])
+    # Imported here: everything else works without numba-cuda.
+    from numba import config, cuda
+
+    if config.ENABLE_CUDASIM:
+        raise BackendError("the simulator compiles nothing; unset NUMBA_ENABLE_CUDASIM")
+    text = load_text(source)
+    for name, graph in graphs(source.program):
+        emitted = emit_graph(name, graph)
+        for kernel in emitted.kernels:
+            function = getattr(text, kernel.name).py_func
+            given = signature(kernel, emitted, source.program.dtype)
+            ptx, _ = cuda.compile_ptx(function, given, cc=capability)
+            yield kernel.name, ptx
+
+
+def signature(kernel: Kernel, emitted: CudaEmitted, dtype: str) -> tuple[Any, ...]:
+    """The types of a kernel's arguments."""
+    from numba import types
+
+    real = types.float64 if dtype == "float64" else types.float32
+    kinds = {"F": real, "D": types.float64, "I": types.int64, "U": types.uint8, "Q": types.uint64}
+    specs = {s.name: s for s in emitted.specs}
+    numbers = [types.boolean if n == "want" else types.int64 for n in kernel.numbers]
+    arrays = [types.Array(kinds[specs[a].dtype], len(specs[a].shape), "C") for a in kernel.arrays]
+    return (*numbers, *arrays)
