@@ -13,7 +13,7 @@ from snc.codegen.writer import Writer
 from snc.graph.graph import Node, State, Write
 from snc_cuda.function import CudaFunction, Part
 
-THREADS = 1024  # of a block, at most
+ONE, MANY = 512, 256  # threads of a block at most, where one works on a row, and where many do
 LAUNCH = 2000  # steps of one thread that take about as long as a launch: 10 us at 5 ns
 SAMPLES = 128  # a batch of ordinary size, for decisions that must not depend on the run
 
@@ -22,9 +22,10 @@ WORD = re.compile(r"[A-Za-z_]\w*")
 
 @dataclass(frozen=True)
 class Kernel:
-    """An emitted kernel: numbers, then arrays. `guard` names a flag without which it does nothing."""
+    """An emitted kernel: numbers, then arrays. way: `one` block works on a row, or `many` do."""
 
     name: str
+    way: str
     numbers: tuple[str, ...]
     arrays: tuple[str, ...]
     text: str
@@ -32,13 +33,9 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Launch:
-    """One call of a kernel by the driver.
-
-    way: `one` block for each row, or `many`. widths: the owners of its loops. rows: B, or 1.
-    """
+    """One call of a kernel by the driver. widths: the owners of its loops. rows: B, or 1."""
 
     kernel: Kernel
-    way: str
     widths: tuple[str, ...]
     rows: str = "1"
 
@@ -47,7 +44,7 @@ class Launch:
         widths = list(dict.fromkeys(self.widths)) or ["1"]
         width = widths[0] if len(widths) == 1 else f"max({', '.join(widths)})"
         given = ", ".join([*self.kernel.numbers, *self.kernel.arrays])
-        return f"{self.way}({self.kernel.name}, {width}, {self.rows}, {given})"
+        return f"{self.kernel.way}({self.kernel.name}, {width}, {self.rows}, {given})"
 
 
 @dataclass(frozen=True)
@@ -88,22 +85,22 @@ class CudaCode(GraphCode):
     # kernels ------------------------------------------------------------------------------------------
 
     def add(
-        self, name: str, numbers: Sequence[str], head: Iterable[str], body: Iterable[str]
+        self, name: str, way: str, rows: str, numbers: Sequence[str], body: Iterable[str]
     ) -> Kernel:
         """A kernel of this body; the arrays it takes are those it names."""
         w = Writer()
-        lines = [*head, *body]
+        lines = [*inside(way, rows), *body]
         named = {m for line in [self.guard, *lines] for m in WORD.findall(line.split("  # ")[0])}
         arrays = tuple(a for a in self.arrays.specs if a in named)
         used = tuple(n for n in numbers if n in named) or (numbers[0],)
-        w("@cuda.jit(cache=CACHE)")
+        w(f"@{way}_block{'s' if way == 'many' else ''}")
         with w.block(f"def {name}({', '.join([*used, *arrays])})"):
             if self.guard:
                 with w.block(f"if {self.guard}"):
                     w("return")
             for line in lines:
                 w(line) if line else w()
-        made = Kernel(name, used, arrays, w.text())
+        made = Kernel(name, way, used, arrays, w.text())
         self.kernels.append(made)
         return made
 
@@ -166,15 +163,15 @@ class CudaCode(GraphCode):
                 w()
         while not w.lines[-1]:
             w.lines.pop()
-        kernel = self.add(f.name, ("t0", "t1", "T", "B"), [*inside("one", rows)], w.lines)
+        kernel = self.add(f.name, "one", rows, ("t0", "t1", "T", "B"), w.lines)
         widths = tuple(width for part in parts for width, _ in part.loops)
-        return Launch(kernel, "one", widths, rows)
+        return Launch(kernel, widths, rows)
 
     def _step(self, name: str, f: CudaFunction, part: Part, rows: str) -> Launch:
         """One part at one step, over many blocks."""
-        head = [*inside("many", rows), *controls(f, part.lines)]
-        kernel = self.add(name, ("t", "k", "T", "B"), head, part.lines)
-        return Launch(kernel, "many", tuple(w for w, _ in part.loops), rows)
+        body = [*controls(f, part.lines), *part.lines]
+        kernel = self.add(name, "many", rows, ("t", "k", "T", "B"), body)
+        return Launch(kernel, tuple(w for w, _ in part.loops), rows)
 
     def launches(self, f: CudaFunction, numbers: Sequence[str] = ("T", "B")) -> list[Launch]:
         """The parts of a function outside the steps: one block does all, or each part has many."""
@@ -183,15 +180,14 @@ class CudaCode(GraphCode):
             lines: list[str] = []
             for part in parts:
                 lines += [*part.lines, "cuda.syncthreads()"]
-            head = [*inside("one", "1"), *controls(f, lines)]
-            kernel = self.add(f.name, numbers, head, lines[:-1])
-            return [Launch(kernel, "one", tuple(w for part in parts for w, _ in part.loops))]
+            body = [*controls(f, lines), *lines[:-1]]
+            kernel = self.add(f.name, "one", "1", numbers, body)
+            return [Launch(kernel, tuple(w for part in parts for w, _ in part.loops))]
         made = []
         for k, part in enumerate(parts):
             name = f.name if len(parts) == 1 else f"{f.name}_{k}"
-            head = [*inside("many", "1"), *controls(f, part.lines)]
-            kernel = self.add(name, numbers, head, part.lines)
-            made.append(Launch(kernel, "many", tuple(w for w, _ in part.loops)))
+            kernel = self.add(name, "many", "1", numbers, [*controls(f, part.lines), *part.lines])
+            made.append(Launch(kernel, tuple(w for w, _ in part.loops)))
         return made
 
     def plain(
@@ -241,7 +237,7 @@ def controls(f: Function, lines: Iterable[str]) -> list[str]:
 def whole_in_one(parts: Sequence[Part]) -> bool:
     """Whether one block is as fast as launches over many: a rule on sizes, the same for every run."""
     loops = [loop for part in parts for loop in part.loops]
-    steps = sum(-(-number(width) // THREADS) * work for width, work in loops)
+    steps = sum(-(-number(width) // ONE) * work for width, work in loops)
     return steps <= LAUNCH * len(parts)
 
 

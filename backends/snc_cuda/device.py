@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import config, cuda
 
+from snc_cuda.code import MANY, ONE
+
 SIMULATED = bool(config.ENABLE_CUDASIM)
 
 if SIMULATED:  # the simulator knows no intrinsics; Python contracts nothing
@@ -25,6 +27,8 @@ if SIMULATED:  # the simulator knows no intrinsics; Python contracts nothing
         """x * y + z in double precision; the simulator rounds twice."""
         return x * y + z
 
+    one_block = many_blocks = cuda.jit
+
     def device(function):
         """A function of the device is a function."""
         return function
@@ -34,6 +38,10 @@ else:
 
     mul_s, mul_d = libdevice.fmul_rn, libdevice.dmul_rn
     fma_s, fma_d = libdevice.fmaf_rn, libdevice.fma_rn
+
+    # The bounds keep the compiler from using more registers than so many threads can have.
+    one_block = cuda.jit(cache=True, launch_bounds=ONE)
+    many_blocks = cuda.jit(cache=True, launch_bounds=MANY)
 
     # Inlined before types are known: compiling a function by itself would need a device.
     device = cuda.jit(device=True, inline="always")
@@ -62,4 +70,14 @@ def word(element, step, sample, epoch, k0, k1):
     return c2 if lane == 2 else c3
 
 
-__all__ = ["SIMULATED", "device", "fma_d", "fma_s", "mul_d", "mul_s", "word"]
+__all__ = [
+    "SIMULATED",
+    "device",
+    "fma_d",
+    "fma_s",
+    "many_blocks",
+    "mul_d",
+    "mul_s",
+    "one_block",
+    "word",
+]

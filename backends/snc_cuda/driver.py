@@ -198,9 +198,8 @@ class Driver:
                     due = self._opened(g.gate).replace("[k]", "[0]")
                 flags = self._flags()
                 lines(f"{flags}[{at + 1}] = {flags}[{at}] if {due} else 0")
-        head = ["first, stride = cuda.grid(1), cuda.gridsize(1)"]
-        kernel = code.add(f.name, ("t0", "t1", "steps", "T", "B"), head, lines.lines)
-        self.launch([Launch(kernel, "many", ("1",))])
+        numbers = ("t0", "t1", "steps", "T", "B")
+        self.launch([Launch(code.add(f.name, "many", "1", numbers, lines.lines), ("1",))])
 
     def _gate_steps(
         self, f: CudaFunction, lines: Writer, gates: list[str], collects: list[Node]

@@ -18,7 +18,7 @@ from snc.codegen.run import MADE, Run, graphs
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
 from snc_cuda.card import chosen
-from snc_cuda.code import THREADS
+from snc_cuda.code import MANY, ONE
 from snc_cuda.driver import CudaEmitted, emit_graph
 from snc_cuda.memory import DeviceMemory, HostMemory, refuse_too_large
 
@@ -41,7 +41,6 @@ from snc_cuda.device import *
 F = np.{dtype}
 D = np.float64
 mul_f, fma_f = mul_{kind}, fma_{kind}
-CACHE = not SIMULATED
 '''
 
 RESIDENT = (*MADE, "scratch", "later", "flags", "updates")
@@ -105,31 +104,32 @@ class CudaRun(Run):
         # Imported here: looking for backends must not look for a device.
         from numba import cuda
 
-        if not text.SIMULATED:
-            cuda.select_device(chosen())
         self.cuda = cuda
-        self.memory_of = (
-            HostMemory() if text.SIMULATED and dtype == "float64" else DeviceMemory(cuda)
-        )
         self.driver = getattr(text, emitted.name)
-        self.most = 3 if text.SIMULATED else THREADS
         self.written = {w.stored for w in emitted.graph.writes}
-        if text.SIMULATED:  # its threads are Python's and take turns: long turns are waited for
-            sys.setswitchinterval(1e-4)
+        self.simulated: bool = text.SIMULATED
+        self.threads = (3, 2) if self.simulated else (ONE, MANY)
+        self.arrays: DeviceMemory | HostMemory = DeviceMemory(cuda)
+        if not self.simulated:
+            cuda.select_device(chosen())
+            return
+        if dtype == "float64":
+            self.arrays = HostMemory()
+        sys.setswitchinterval(1e-4)  # its threads are Python's and wait for each other's turns
 
     def one(self, kernel: Any, width: int, rows: int, *arguments: Any) -> None:
         """Launch a kernel with one block for each row, as wide as its widest loop."""
-        kernel[(1, rows), self.threads(width, self.most)](*arguments)
+        kernel[(1, rows), self.block(width, self.threads[0])](*arguments)
 
     def many(self, kernel: Any, width: int, rows: int, *arguments: Any) -> None:
         """Launch a kernel over so many places in each row."""
-        threads = self.threads(width, min(self.most, 256))
-        blocks = min(-(-width // threads), 65535 if self.most == THREADS else 2)
+        threads = self.block(width, self.threads[1])
+        blocks = min(-(-width // threads), 2 if self.simulated else 65535)
         kernel[(blocks, rows), threads](*arguments)
 
-    def threads(self, width: int, most: int) -> int:
-        """Whole warps of threads, on a device."""
-        return min(-(-width // 32) * 32 if self.most == THREADS else width, most)
+    def block(self, width: int, most: int) -> int:
+        """Threads of a block: whole warps, on a device."""
+        return min(width if self.simulated else -(-width // 32) * 32, most)
 
     def __call__(self, store: Store, feed: Feed, gradients: bool) -> Outcome:
         """Run one sequence."""
@@ -144,7 +144,7 @@ class CudaRun(Run):
             host[spec.name], arrays[spec.name] = self.both(spec, store, feed, updates)
         for name, state in self.kept_states:
             value = np.ascontiguousarray(self.places(state, store), self.kind(self.spec(name)))
-            self.memory_of.write(arrays[name], value)
+            self.arrays.write(arrays[name], value)
         self.driver(
             self.one,
             self.many,
@@ -166,21 +166,21 @@ class CudaRun(Run):
         if spec.role in RESIDENT:
             if spec.name not in self.kept:
                 zeros = np.zeros(self.shape(spec, *self.size), self.kind(spec))
-                self.kept[spec.name] = self.memory_of.new(zeros)
+                self.kept[spec.name] = self.arrays.new(zeros)
             return None, self.kept[spec.name]
         value = self.array(spec, store, feed, updates)
-        return value, self.memory_of.new(value)
+        return value, self.arrays.new(value)
 
     def back(self, store: Store, host: dict[str, Any], arrays: dict[str, Any]) -> None:
         """Copy what a sequence has made to the host: once, at its end."""
         for spec in self.emitted.specs:
             if spec.role in BACK or spec.name == "updates":
-                host[spec.name] = self.memory_of.read(arrays[spec.name])
+                host[spec.name] = self.arrays.read(arrays[spec.name])
             elif spec.role == "stored" and spec.source in self.written:
-                host[spec.name][...] = self.memory_of.read(arrays[spec.name])
+                host[spec.name][...] = self.arrays.read(arrays[spec.name])
         for name, state in self.kept_states:
             places = self.places(state, store)
-            places[...] = self.memory_of.read(arrays[name]).reshape(places.shape)
+            places[...] = self.arrays.read(arrays[name]).reshape(places.shape)
 
     def sizes(self, steps: int, batch: int) -> dict[str, int]:
         """Bytes on the device by array: all of them are there at once, so that their sum is the peak."""

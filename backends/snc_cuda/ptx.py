@@ -9,7 +9,7 @@ from typing import Any
 from snc.codegen.kernel import KernelSource, load_text
 from snc.codegen.run import graphs
 from snc.diagnostics import BackendError
-from snc_cuda.code import Kernel
+from snc_cuda.code import MANY, ONE, Kernel
 from snc_cuda.driver import CudaEmitted, emit_graph
 
 
@@ -30,7 +30,10 @@ def compiled(source: KernelSource, architecture: str) -> Iterator[tuple[str, str
         for kernel in emitted.kernels:
             function = getattr(text, kernel.name).py_func
             given = signature(kernel, emitted, source.program.dtype)
-            ptx, _ = cuda.compile_ptx(function, given, cc=capability)
+            bounds = ONE if kernel.way == "one" else MANY
+            ptx, _ = cuda.compile_ptx(
+                function, given, cc=capability, device=False, abi="numba", launch_bounds=bounds
+            )
             yield kernel.name, ptx
 
 
