@@ -31,6 +31,12 @@ test: $(STAMP) check ## everything that must hold; coverage of all but the compi
 slow: $(STAMP) ## the tests that take minutes of compilation
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
 
+ptx: $(STAMP) ## compile and assemble every kernel of every shipped spec for sm_80 and sm_90, without a GPU
+	$(BIN)/python tests/backends/ptx_of_all.py sm_80,sm_90
+
+device: $(STAMP) ## the tests that need an NVIDIA GPU
+	$(BIN)/python -m pytest -q -m device
+
 golden: $(STAMP) ## write the expected texts anew, to be reviewed like code
 	$(BIN)/python -m pytest -n 2 --update-golden tests
 
@@ -43,4 +49,4 @@ wheel: $(STAMP) ## build the wheel into dist/
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist
 
-.PHONY: help setup demo check test slow golden rows wheel clean
+.PHONY: help setup demo check test slow ptx device golden rows wheel clean

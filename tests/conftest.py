@@ -25,8 +25,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", 'slow: minutes of compilation; run with -m "slow or not slow"'
     )
+    config.addinivalue_line("markers", "device: needs an NVIDIA GPU; run with -m device")
     if not config.option.markexpr:
-        config.option.markexpr = "not slow"
+        config.option.markexpr = "not slow and not device"
+    elif "device" not in config.option.markexpr:
+        config.option.markexpr = f"({config.option.markexpr}) and not device"
+    # CUDA kernels run in the simulator, but for the tests that need a GPU. Numba reads this when it is imported.
+    if config.option.markexpr != "device":
+        os.environ["NUMBA_ENABLE_CUDASIM"] = "1"
     # Results must not depend on threads: have some, on any machine. Numba reads this when it is imported.
     os.environ.setdefault("NUMBA_NUM_THREADS", "3")
     # What third parties warn about is theirs; our modules and tests may not cause a warning.

@@ -45,7 +45,7 @@ def run(installed: Path, folder: Path, *command: str) -> subprocess.CompletedPro
 def test_the_wheel_holds_the_packages_and_their_data_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {n.split("/")[0] for n in names if ".dist-info" not in n}
-    assert tops == {"snc", "snc_reference", "snc_cpu"}
+    assert tops == {"snc", "snc_reference", "snc_cpu", "snc_cuda"}
     assert {"snc/grammar/snc.lark", "snc/specs/std/rules.snc", "snc/docs/diagnostics.md"} <= {
         *names
     }

@@ -136,8 +136,8 @@ def emit_graph(name: str, graph: Graph) -> Emitted:
     """The code of one graph."""
     graph = prepared(graph)
     plan = schedule(graph)
-    refuse_short_sweeps(plan)
-    refuse_lost_records(graph, plan)
+    refuse_short_sweeps(plan, "cpu")
+    refuse_lost_records(graph, plan, "cpu")
     code = CpuCode(name, plan, Arrays(graph), widths(graph))
     stages = [code.stage(k) if plan.stages[k] else "" for k in range(len(plan.stages))]
     refresh = code.plain(f"{name}_refresh", plan.of("fixed"), transposes=True)

@@ -26,8 +26,8 @@ def emit_graph(name: str, graph: Graph) -> CudaEmitted:
     """The code of one graph."""
     graph = prepared(graph)
     plan = schedule(graph)
-    refuse_short_sweeps(plan)
-    refuse_lost_records(graph, plan)
+    refuse_short_sweeps(plan, "cuda")
+    refuse_lost_records(graph, plan, "cuda")
     code = CudaCode(name, plan, Arrays(graph), widths(graph))
     driver = Driver(code)
     text = driver.text()

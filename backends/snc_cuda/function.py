@@ -115,6 +115,14 @@ class CudaFunction(Function):
         """A product that the compiler does not contract with a sum."""
         return f"{'mul_d' if wide else 'mul_f'}({x}, {y})"
 
+    def table(self, node: Node, index: str, wide: bool) -> str:
+        """An element of `range` or `linspace`."""
+        if node.op == "range":
+            return super().table(node, index, wide)
+        first, last, n = node.get("first"), node.get("last"), node.get("n")
+        step = self.times(repr((last - first) / max(1, n - 1)), f"D({index})", True)
+        return f"{'D' if wide else 'F'}({first!r} + {step})"
+
     def rounded(self, x: str) -> str:
         """The nearest whole number, of two the even one."""
         return f"round({x})"

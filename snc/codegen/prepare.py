@@ -51,7 +51,7 @@ def _leaf(graph: Graph, node: Node) -> str:
     return node.op
 
 
-def refuse_short_sweeps(plan: Schedule) -> None:
+def refuse_short_sweeps(plan: Schedule, backend: str) -> None:
     """A sweep against time goes over one chunk: that must be all steps between two updates."""
     graph = plan.graph
     if not any(s.ahead and not s.chunked for s in graph.states):
@@ -65,12 +65,12 @@ def refuse_short_sweeps(plan: Schedule) -> None:
     elif wanted == {plan.chunk}:
         return
     raise BackendError(
-        f"the cpu backend takes a derivative through time over whole stretches between updates, but {why}; "
+        f"the {backend} backend takes a derivative through time over whole stretches between updates, but {why}; "
         "update every sequence, or use `--backend reference`"
     )
 
 
-def refuse_lost_records(graph: Graph, plan: Schedule) -> None:
+def refuse_lost_records(graph: Graph, plan: Schedule, backend: str) -> None:
     """Only what a stage computes is written down."""
     for name, value in graph.records:
         node = graph.by_name[value]
@@ -78,6 +78,6 @@ def refuse_lost_records(graph: Graph, plan: Schedule) -> None:
             node = graph.by_name[node.args[0]]
         if node.name not in plan.stage:
             raise BackendError(
-                f"the cpu backend cannot record `{name}`, which is the same for all samples or is fed by the data; "
-                "leave it out, or use `--backend reference`"
+                f"the {backend} backend cannot record `{name}`, which is the same for all samples or is "
+                "fed by the data; leave it out, or use `--backend reference`"
             )

@@ -1,0 +1,80 @@
+"""On a GPU: `make device`. What the simulator cannot show: compiled kernels, caches, races, single precision at speed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from cuda_cases import ROOT, here, launched_at_every_step
+from networks import CASES, CONFORMANCE, check_golden, golden, net
+from odd_specs import TEXTS, odd
+from random_specs import compare, spec_of
+
+pytestmark = [pytest.mark.device, here]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", CASES)
+def test_the_device_agrees_with_the_authors(case: str, dtype: str) -> None:
+    check_golden(case, "cuda", dtype)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_device_has_the_spikes_of_the_cpu(case: str) -> None:
+    want = golden(case)
+    spikes = tuple(r for r in want.records if r.endswith(".s"))
+    ran = [
+        want.run(net(CONFORMANCE / f"{case}.snc", backend=b, record=spikes, evaluates=False))
+        for b in ("cpu", "cuda")
+    ]
+    for name in spikes:
+        one, other = (r.outcome.records[name] for r in ran)
+        assert np.array_equal(one, other), name
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_random_experiment_agrees_with_the_reference(seed: int) -> None:
+    assert compare(spec_of(seed), seed, "cuda") == {}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_an_odd_experiment_agrees_with_the_reference(name: str) -> None:
+    assert compare(odd(name), 0, "cuda") == {}
+
+
+@pytest.mark.parametrize("case", ["tp_conv", "stllr_conv_bp_max", "stllr_recurrent_bp"])
+def test_two_runs_and_two_ways_of_launching_leave_the_same_bytes(case: str) -> None:
+    def left() -> list[bytes]:
+        want = golden(case)
+        made = net(CONFORMANCE / f"{case}.snc", backend="cuda", dtype="float32", evaluates=False)
+        ran = want.run(made)
+        return [np.ascontiguousarray(ran.after[k]).tobytes() for k in sorted(ran.after)]
+
+    first = left()
+    assert left() == first
+    with launched_at_every_step():
+        assert left() == first
+
+
+def test_digits_learns_on_the_device(tmp_path) -> None:
+    command = (
+        "train",
+        str(ROOT / "examples" / "digits.snc"),
+        "--backend",
+        "cuda",
+        "--seed",
+        "1",
+        "--epochs",
+        "3",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "snc", *command, "--out", str(tmp_path / "run"), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["accuracy"] > 0.9

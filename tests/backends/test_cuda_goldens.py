@@ -1,0 +1,27 @@
+"""The authors' dense and recurrent networks on the CUDA backend, in the simulator."""
+
+from __future__ import annotations
+
+import pytest
+from cuda_cases import here, launched_at_every_step
+from networks import CASES, check_golden
+
+pytestmark = here
+DENSE = [c for c in CASES if "conv" not in c and not c.startswith("tess")]
+TWICE = {"bptt_recurrent", "stllr_recurrent_bp_online", "tp_hard"}
+
+
+@pytest.mark.parametrize("case", DENSE)
+def test_the_simulator_agrees_with_the_authors(case: str) -> None:
+    """To 1e-9 of each array's largest magnitude, and in every spike, which the CPU's equal as well."""
+    check_golden(case, "cuda", "float64", again=case in TWICE)
+
+
+@pytest.mark.parametrize("case", ["stllr_recurrent_dfa", "tp_dense2"])
+def test_the_simulator_agrees_with_the_authors_in_single_precision(case: str) -> None:
+    check_golden(case, "cuda", "float32")
+
+
+def test_launches_at_every_step_agree_with_the_authors() -> None:
+    with launched_at_every_step():
+        check_golden("bptt_last_step", "cuda", "float64")
