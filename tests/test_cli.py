@@ -136,9 +136,10 @@ def test_stopped_before_anything_ran(snc):
 
 
 def test_show_passes_everything_on(snc):
-    done = snc("show", "a.snc:b", "--stage", "kernel", "--backend", "reference", "--set", "k=1 ms")
+    more = ("--set", "k=1 ms", "--ptx", "sm_90")
+    done = snc("show", "a.snc:b", "--stage", "kernel", "--backend", "reference", *more)
     assert done.stdout == (
-        "shown ['a.snc', 'b', 'kernel', 'reference', \"{'k': '1 ms'}\", 'None', 'text']\n"
+        "shown ['a.snc', 'b', 'kernel', 'reference', \"{'k': '1 ms'}\", 'None', 'text', 'sm_90']\n"
     )
     assert json.loads(snc("show", "a.snc", "--json").stdout)["stage"] == "model"
 

@@ -111,6 +111,7 @@ def test_svg_needs_graphviz_and_says_so(monkeypatch):
             "unknown-format",
             "there are text, dot, mermaid, svg",
         ),
+        ({"stage": "model", "ptx": "sm_90"}, "only-kernels", "say `--stage kernel`"),
         ({"stage": "model", "format": "dot"}, "only-graphs", "say `--stage graph`"),
         (
             {"stage": "trees"},

@@ -1,4 +1,4 @@
-"""On a GPU: `make device`. What the simulator cannot show: compiled kernels, caches, races, single precision at speed."""
+"""On a GPU: `make device`. What the simulator cannot show: compiled kernels, caches, races."""
 
 from __future__ import annotations
 
