@@ -13,8 +13,13 @@ from snc_cuda.code import MANY, ONE, Kernel
 from snc_cuda.driver import CudaEmitted, emit_graph
 
 
-def compiled(source: KernelSource, architecture: str) -> Iterator[tuple[str, str]]:
-    """The name and PTX of every kernel of a program, for an architecture such as `sm_90`."""
+def compiled(
+    source: KernelSource, architecture: str, known: dict[str, str] | None = None
+) -> Iterator[tuple[str, str]]:
+    """The name and PTX of every kernel of a program, for an architecture such as `sm_90`.
+
+    known: PTX of kernels by their text and types, which is used and added to; nothing is known by default.
+    """
     found = re.fullmatch(r"sm_(\d+)(\d)", architecture)
     if not found:
         raise BackendError(f"`{architecture}` is no architecture; say `sm_80` or `sm_90`")
@@ -24,17 +29,26 @@ def compiled(source: KernelSource, architecture: str) -> Iterator[tuple[str, str
 
     if config.ENABLE_CUDASIM:
         raise BackendError("the simulator compiles nothing; unset NUMBA_ENABLE_CUDASIM")
-    text = load_text(source)
+    text, known = load_text(source), {} if known is None else known
     for name, graph in graphs(source.program):
         emitted = emit_graph(name, graph)
         for kernel in emitted.kernels:
-            function = getattr(text, kernel.name).py_func
             given = signature(kernel, emitted, source.program.dtype)
-            bounds = ONE if kernel.way == "one" else MANY
-            ptx, _ = cuda.compile_ptx(
-                function, given, cc=capability, device=False, abi="numba", launch_bounds=bounds
-            )
-            yield kernel.name, ptx
+            same = f"{architecture} {given} {source.program.dtype} {bare(kernel)}"
+            if same not in known:
+                known[same], _ = cuda.compile_ptx(
+                    getattr(text, kernel.name).py_func,
+                    given,
+                    cc=capability,
+                    launch_bounds=ONE if kernel.way == "one" else MANY,
+                )
+            yield kernel.name, known[same]
+
+
+def bare(kernel: Kernel) -> str:
+    """A kernel's text without its name and comments."""
+    code = [line.split("  # ")[0] for line in kernel.text.splitlines()]
+    return "\n".join(code).replace(f"def {kernel.name}(", "def (")
 
 
 def signature(kernel: Kernel, emitted: CudaEmitted, dtype: str) -> tuple[Any, ...]:

@@ -63,6 +63,8 @@ def main() -> int:
     """Compile for each architecture."""
     kernels = failed = 0
     seen: set[str] = set()
+    known: dict[str, str] = {}
+    assembled: set[str] = set()
     for name, program in experiments(sys.argv[2:]):
         source = backend.emit(program)
         if source.key in seen:
@@ -71,15 +73,26 @@ def main() -> int:
         mine = 0
         for architecture in sys.argv[1].split(","):
             try:
-                for _, ptx in compiled(source, architecture):
-                    assemble(ptx, architecture)
+                for _, ptx in compiled(source, architecture, known):
                     mine += 1
+                    if ptx not in assembled:
+                        assemble(ptx, architecture)
+                        assembled.add(ptx)
             except Exception:
                 failed += 1
                 print(f"{name} {architecture}: {traceback.format_exc(limit=-2)}", flush=True)
         kernels += mine
         print(f"{name}: {mine} kernels", flush=True)
-    print(json.dumps({"programs": len(seen), "kernels": kernels, "failed": failed}))
+    print(
+        json.dumps(
+            {
+                "programs": len(seen),
+                "kernels": kernels,
+                "distinct": len(assembled),
+                "failed": failed,
+            }
+        )
+    )
     return 1 if failed or not kernels else 0
 
 
