@@ -11,7 +11,7 @@ from snc.codegen.function import Function
 from snc.codegen.stages import GraphCode
 from snc.codegen.writer import Writer
 from snc.graph.graph import Node, State, Write
-from snc_cuda.function import CudaFunction, Part
+from snc_cuda.function import CudaFunction, Part, Turned
 
 ONE, MANY = 512, 256  # threads of a block at most, where one works on a row, and where many do
 LAUNCH = 2000  # steps of one thread that take about as long as a launch: 10 us at 5 ns
@@ -65,11 +65,14 @@ class CudaCode(GraphCode):
     """Emission of one graph."""
 
     kernels: list[Kernel] = field(default_factory=list)
+    turned: dict[str, Turned] = field(default_factory=dict)
     guard: str = ""  # a condition under which the kernels emitted now do nothing
 
     def function(self, name: str, sample: bool = False, stage: int = -1) -> CudaFunction:
         """A function to write into."""
-        return CudaFunction(name, self.plan, self.arrays, self.wide, sample, stage)
+        made = CudaFunction(name, self.plan, self.arrays, self.wide, sample, stage)
+        made.turned = self.turned
+        return made
 
     def _scratch(self, f: Function, node: Node) -> str:
         name = "a_" + self.arrays.identifier(node)
@@ -189,6 +192,21 @@ class CudaCode(GraphCode):
             kernel = self.add(name, "many", "1", numbers, [*controls(f, part.lines), *part.lines])
             made.append(Launch(kernel, tuple(w for w, _ in part.loops)))
         return made
+
+    def refresh(self) -> list[Launch]:
+        """What is fixed between updates, and copies of weights; after all that reads those is emitted."""
+        name = f"{self.name}_refresh"
+        made = self.plain(name, self.plan.of("fixed"))
+        f = self.function(f"{name}_turned")
+        for copy, t in self.turned.items():
+            loops = [("k", str(t.places)), ("i", str(t.rows)), ("j", str(t.columns))]
+            to, source = (
+                f"(k * {t.columns} + j) * {t.rows} + i",
+                f"(k * {t.rows} + i) * {t.columns} + j",
+            )
+            line = f"{copy}[{to}] = {t.source}[{source}]"
+            f.spread(loops, lambda line=line: f.body(line))  # type: ignore[misc]
+        return [*made, *self.launches(f)]
 
     def plain(
         self, name: str, nodes: Iterable[Node], writes: Iterable[Write] = (), step: bool = False

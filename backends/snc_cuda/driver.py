@@ -58,8 +58,8 @@ class Driver:
         """The driver; everything it launches is emitted on the way."""
         code, w = self.code, self.w
         graph, plan = code.plan.graph, code.plan
-        refresh = code.plain(f"{code.name}_refresh", plan.of("fixed"))
         stages = [code.stage(k) for k in range(len(plan.stages)) if plan.stages[k]]
+        refresh = code.refresh()
         w.depth = 1
         self.launch(refresh)
         between = Writer()

@@ -61,6 +61,17 @@ def merged(parts: Iterable[Part]) -> list[Part]:
     return found
 
 
+@dataclass(frozen=True)
+class Turned:
+    """A copy of weights [places, rows, columns] as [places, columns, rows]: threads then read neighbours."""
+
+    source: str
+    places: int
+    rows: int
+    columns: int
+    kind: str
+
+
 @dataclass
 class CudaFunction(Function):
     """A function being written, part by part."""
@@ -70,6 +81,7 @@ class CudaFunction(Function):
     spread_over: list[str] = field(
         default_factory=list
     )  # the owners of the loops since the last cut
+    turned: dict[str, Turned] = field(default_factory=dict)  # copies of weights that are read
     fma: str = "fma_f"  # what adds a product to the sum that is being written
     work: int = 1  # steps of an owner in them
 
@@ -96,6 +108,15 @@ class CudaFunction(Function):
     def choice(self, name: str, now: str, then: str) -> str:
         """A value one step ago: kept apart at the first step of a chunk, else in the history."""
         return f"{now}{TIES}{then}"
+
+    def turn(self, name: str, places: int, rows: int, columns: int) -> str:
+        """The name of a copy of a weight array with its last two dimensions exchanged."""
+        source = self.array_of(name)
+        kind = "D" if self.stored_wide(name) else "F"
+        copy = "t_" + source[2:]
+        self.turned[copy] = Turned(source, places, rows, columns, kind)
+        self.arrays.add(copy, "turned", name, (str(places * rows * columns),), kind)
+        return copy
 
     # numbers ------------------------------------------------------------------------------------------
 

@@ -24,9 +24,10 @@ from snc_cuda.memory import DeviceMemory, HostMemory, refuse_too_large
 
 HEADER = '''"""{name}: emitted by snc for the CUDA backend, {dtype}.
 
-T steps, B samples, K steps in a chunk. Arrays: p_ stored, w_ fixed between updates, x_ fed by the data,
-s_ states, c_ states read by other stages, h_ histories of a chunk, l_ states of a sweep against time,
-u_ sums and updates, a_ scratch, o_ outputs, r_ records, g_ gradients. Values are channels last.
+T steps, B samples, K steps in a chunk. Arrays: p_ stored, w_ fixed between updates, t_ copies of weights
+with pre and post exchanged, x_ fed by the data, s_ states, c_ states read by other stages, h_ histories of a
+chunk, l_ states of a sweep against time, u_ sums and updates, a_ scratch, o_ outputs, r_ records, g_ gradients.
+Values are channels last.
 A thread owns the places `first`, `first + stride`, ...; b is the sample. The drivers, last, run on the host:
 `one` launches a kernel with one block for each row, `many` with as many blocks as there are places.
 Helpers {helpers}.
@@ -43,7 +44,7 @@ D = np.float64
 mul_f, fma_f = mul_{kind}, fma_{kind}
 '''
 
-RESIDENT = (*MADE, "scratch", "later", "flags", "updates")
+RESIDENT = (*MADE, "turned", "scratch", "later", "flags", "updates")
 BACK = ("output", "record", "gradient")
 
 

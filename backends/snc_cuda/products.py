@@ -73,8 +73,8 @@ def project(f: CudaFunction, node: Node, out: str) -> None:
     """y = A(w, x) and its transpose in x. Silent places cost a comparison, the same one for all owners."""
     g: Geometry = node.get("geometry")
     wide = wide_sum(f, node)
-    w, x = (reader(f, a, wide) for a in node.args)
     back = node.op == "project_x"
+    w, x = weights(f, node, back, wide), reader(f, node.args[1], wide)
     if g.kind == "dense":
         f.work = size(g.post if back else g.pre)
         owned(f, node, out, wide, lambda: _dense(f, g, w, x, back))
@@ -82,20 +82,30 @@ def project(f: CudaFunction, node: Node, out: str) -> None:
     m = shape_of(g)
     down = (g.kind == "conv") != back
     f.work = m.kh * m.kw * (m.mine if down else m.per)
-    weight = _weight(m, g.kind)
-    owned(f, node, out, wide, lambda: (_down if down else _up)(f, m, w, x, weight, not back))
+    owned(f, node, out, wide, lambda: (_down if down else _up)(f, m, w, x, not back))
+
+
+def weights(f: CudaFunction, node: Node, back: bool, wide: bool) -> At:
+    """The elements of a projection's weights; back, of a copy in which neighbouring owners read neighbours."""
+    g: Geometry = node.get("geometry")
+    name = node.args[0]
+    if not back:
+        return reader(f, name, wide)
+    if g.kind == "dense":
+        copy = f.turn(name, 1, size(g.pre), size(g.post))
+    else:
+        m = shape_of(g)
+        rows_, columns = (m.mine, m.outputs) if g.kind == "conv" else (m.outputs, m.mine)
+        copy = f.turn(name, m.kh * m.kw, rows_, columns)
+    if f.stored_wide(name) == wide:
+        return lambda index: f"{copy}[{index}]"
+    return lambda index: f"{'D' if wide else 'F'}({copy}[{index}])"
 
 
 def _dense(f: CudaFunction, g: Geometry, w: At, x: At, back: bool) -> None:
     pre, post = size(g.pre), size(g.post)
-    if back:
-        with f.body.block(f"for j in range({post})"):
-            f.body(f"total = {f.fma}({w(f'i * {post} + j')}, {x('j')}, total)")
-        return
-    with f.body.block(f"for j in range({pre})"):
-        f.body(f"value = {x('j')}")
-        with f.body.block("if value != 0"):
-            f.body(f"total = {f.fma}(value, {w(f'j * {post} + i')}, total)")
+    with f.body.block(f"for j in range({post if back else pre})"):
+        _term(f, x("j"), w(f"j * {pre if back else post} + i"), not back)
 
 
 class Shape(NamedTuple):
@@ -135,13 +145,6 @@ def shape_of(g: Geometry) -> Shape:
     )  # fmt: skip
 
 
-def _weight(m: Shape, kind: str) -> Callable[[str, str, str], str]:
-    """The place of a weight, for the kernel's place, an input within its group, and an output."""
-    if kind == "conv":
-        return lambda at, i, o: f"({at} * {m.mine} + {i}) * {m.outputs} + {o}"
-    return lambda at, i, o: f"({at} * {m.outputs} + {o}) * {m.mine} + {i}"
-
-
 def _within(group: str, i: str, n: int) -> str:
     """The channel `i` of a group of n."""
     return i if group == "0" else f"{group} * {n} + {i}"
@@ -156,9 +159,7 @@ def _term(f: CudaFunction, value: str, weight: str, sparse: bool) -> None:
         f.body(f"total = {f.fma}({value}, {weight}, total)")
 
 
-def _down(
-    f: CudaFunction, m: Shape, w: At, x: At, weight: Callable[[str, str, str], str], sparse: bool
-) -> None:
+def _down(f: CudaFunction, m: Shape, w: At, x: At, sparse: bool) -> None:
     """The owner of an output adds what its window sees."""
     f.body(f"o = i % {m.outputs}")
     f.body(f"r, c = i // {m.outputs * m.columns}, i // {m.outputs} % {m.columns}")
@@ -180,14 +181,12 @@ def _down(
                     _term(
                         f,
                         x(f"pixel + {_within(group, 'm', m.mine)}"),
-                        w(weight("at", "m", "o")),
+                        w(f"(at * {m.mine} + m) * {m.outputs} + o"),
                         sparse,
                     )
 
 
-def _up(
-    f: CudaFunction, m: Shape, w: At, x: At, weight: Callable[[str, str, str], str], sparse: bool
-) -> None:
+def _up(f: CudaFunction, m: Shape, w: At, x: At, sparse: bool) -> None:
     """The owner of an input adds what comes back from the windows it is in."""
     f.body(f"p = i % {m.inputs}")
     f.body(f"y, s = i // {m.inputs * m.width}, i // {m.inputs} % {m.width}")
@@ -207,7 +206,12 @@ def _up(
                 f.body(f"at = kh * {m.kw} + kw")
                 with f.body.block(f"for o in range({m.per})"):
                     out = _within(group, "o", m.per)
-                    _term(f, x(f"pixel + {out}"), w(weight("at", inner, out)), sparse)
+                    _term(
+                        f,
+                        x(f"pixel + {out}"),
+                        w(f"(at * {m.outputs} + {out}) * {m.mine} + {inner}"),
+                        sparse,
+                    )
 
 
 # Products of weights ------------------------------------------------------------------------------------
