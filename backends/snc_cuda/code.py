@@ -22,7 +22,10 @@ WORD = re.compile(r"[A-Za-z_]\w*")
 
 @dataclass(frozen=True)
 class Kernel:
-    """An emitted kernel: numbers, then arrays. way: `one` block works on a row, or `many` do."""
+    """An emitted kernel: numbers, then arrays.
+
+    way: `one` block works on a row, or `many` do; or one works on each of the `tiles` of a matrix.
+    """
 
     name: str
     way: str
@@ -33,17 +36,23 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Launch:
-    """One call of a kernel by the driver. widths: the owners of its loops. rows: B, or 1."""
+    """One call of a kernel by the driver. widths: the owners of its loops. rows: B, or 1.
+
+    values: what the driver gives for numbers that it has no name for.
+    """
 
     kernel: Kernel
     widths: tuple[str, ...]
     rows: str = "1"
+    values: tuple[tuple[str, str], ...] = ()
 
     def line(self) -> str:
         """The call as code of the driver."""
         widths = list(dict.fromkeys(self.widths)) or ["1"]
         width = widths[0] if len(widths) == 1 else f"max({', '.join(widths)})"
-        given = ", ".join([*self.kernel.numbers, *self.kernel.arrays])
+        values = dict(self.values)
+        numbers = [values.get(n, n) for n in self.kernel.numbers]
+        given = ", ".join([*numbers, *self.kernel.arrays])
         return f"{self.kernel.way}({self.kernel.name}, {width}, {self.rows}, {given})"
 
 
@@ -96,7 +105,7 @@ class CudaCode(GraphCode):
         named = {m for line in [self.guard, *lines] for m in WORD.findall(line.split("  # ")[0])}
         arrays = tuple(a for a in self.arrays.specs if a in named)
         used = tuple(n for n in numbers if n in named) or (numbers[0],)
-        w(f"@{way}_block{'s' if way == 'many' else ''}")
+        w("@one_block" if way == "one" else "@many_blocks")
         with w.block(f"def {name}({', '.join([*used, *arrays])})"):
             if self.guard:
                 with w.block(f"if {self.guard}"):
@@ -236,6 +245,8 @@ def fill(f: CudaFunction, spec: ArraySpec, value: str) -> None:
 def inside(way: str, rows: str) -> list[str]:
     """Which row and which places a thread owns."""
     head = ["b = cuda.blockIdx.y"] if rows == "B" else []
+    if way == "tiles":
+        return [*head, "lane = cuda.threadIdx.x"]
     if way == "one":
         return [*head, "first, stride = cuda.threadIdx.x, cuda.blockDim.x"]
     return [*head, "first, stride = cuda.grid(1), cuda.gridsize(1)"]

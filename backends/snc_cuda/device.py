@@ -9,6 +9,10 @@ from snc_cuda.code import MANY, ONE
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 
+SIDE = 2 if SIMULATED else 16  # threads along each side of a tile
+WIDE = 4 * SIDE  # weights along each side of a tile
+DEPTH = 4 if SIMULATED else 16  # rows of a strip in shared memory
+
 if SIMULATED:  # the simulator knows no intrinsics; Python contracts nothing
 
     def mul_s(x, y):
@@ -71,8 +75,10 @@ def word(element, step, sample, epoch, k0, k1):
 
 
 __all__ = [
+    "DEPTH",
+    "SIDE",
     "SIMULATED",
-    "device",
+    "WIDE",
     "fma_d",
     "fma_s",
     "many_blocks",

@@ -76,7 +76,7 @@ class Driver:
             w.lines += between.lines
             self.launch(self._carry())
         head = Writer()
-        head(f"def {code.name}(one, many, T, B, K, want, {', '.join(self.used)}):")
+        head(f"def {code.name}(one, many, tiles, T, B, K, want, {', '.join(self.used)}):")
         return head.text() + w.text()
 
     def launch(self, launches: list[Launch]) -> None:

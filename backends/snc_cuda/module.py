@@ -26,10 +26,11 @@ HEADER = '''"""{name}: emitted by snc for the CUDA backend, {dtype}.
 
 T steps, B samples, K steps in a chunk. Arrays: p_ stored, w_ fixed between updates, t_ copies of weights
 with pre and post exchanged, x_ fed by the data, s_ states, c_ states read by other stages, h_ histories of a
-chunk, l_ states of a sweep against time, u_ sums and updates, a_ scratch, o_ outputs, r_ records, g_ gradients.
-Values are channels last.
+chunk, l_ states of a sweep against time, u_ sums and updates, m_ parts of sums, a_ scratch, o_ outputs, r_ records,
+g_ gradients. Values are channels last.
 A thread owns the places `first`, `first + stride`, ...; b is the sample. The drivers, last, run on the host:
-`one` launches a kernel with one block for each row, `many` with as many blocks as there are places.
+`one` launches a kernel with one block for each row, `many` with as many blocks as there are places, `tiles`
+with one for each tile of a matrix.
 Helpers {helpers}.
 """
 
@@ -44,7 +45,7 @@ D = np.float64
 mul_f, fma_f = mul_{kind}, fma_{kind}
 '''
 
-RESIDENT = (*MADE, "turned", "scratch", "later", "flags", "updates")
+RESIDENT = (*MADE, "turned", "scratch", "part", "later", "flags", "updates")
 BACK = ("output", "record", "gradient")
 
 
@@ -128,6 +129,12 @@ class CudaRun(Run):
         blocks = min(-(-width // threads), 2 if self.simulated else 65535)
         kernel[(blocks, rows), threads](*arguments)
 
+    def tiles(self, kernel: Any, rows: int, columns: int, *arguments: Any) -> None:
+        """Launch a kernel over the tiles of a matrix."""
+        side = 2 if self.simulated else 16
+        blocks = -(-rows // (4 * side)) * -(-columns // (4 * side))
+        kernel[min(blocks, 2 if self.simulated else 65535), side * side](*arguments)
+
     def block(self, width: int, most: int) -> int:
         """Threads of a block: whole warps, on a device."""
         return min(width if self.simulated else -(-width // 32) * 32, most)
@@ -149,6 +156,7 @@ class CudaRun(Run):
         self.driver(
             self.one,
             self.many,
+            self.tiles,
             steps,
             batch,
             self.chunk(steps),

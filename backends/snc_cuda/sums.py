@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 from snc.codegen.arrays import length
 from snc.codegen.nest import variable
 from snc.graph.geometry import Geometry
-from snc.graph.graph import Node
+from snc.graph.graph import Node, size
 from snc_cuda.code import CudaCode, Launch
 from snc_cuda.function import CudaFunction
 from snc_cuda.products import At, weight_place, weight_terms
+from snc_cuda.tiles import Tile
 
 NUMBERS = ("t0", "steps", "T", "B")
+
+
+OWNERS = 1 << 17  # threads that keep a large card busy
+TILED = 1 << 18  # weights that are enough for tiles, of which each has 4096
 
 
 def collect(code: CudaCode, node: Node, opened: str) -> list[Launch]:
@@ -26,9 +32,8 @@ def collect(code: CudaCode, node: Node, opened: str) -> list[Launch]:
         return []
     f = code.function(f"{code.name}_{total}")
     if value.op == "project_w" and value.name not in code.plan.stage:
-        product(code, f, value, total, wide, opened)
-    else:
-        steps(f, value, total, wide, opened, length(node.axes))
+        return Product(code, f, value, total, wide, opened).launches()
+    steps(f, value, total, wide, opened, length(node.axes))
     return code.launches(f, NUMBERS)
 
 
@@ -58,28 +63,130 @@ def steps(f: CudaFunction, value: Node, total: str, wide: bool, opened: str, pla
     f.controls.clear()
 
 
-def product(
-    code: CudaCode, f: CudaFunction, value: Node, total: str, wide: bool, opened: str
-) -> None:
-    """A weight product over the steps and samples of a chunk: the owner of a weight adds all of them."""
-    geometry: Geometry = value.get("geometry")
-    a, z = (code.resolved(x) for x in value.args)
-    inner = wide or f.stored_wide(a) or f.stored_wide(z)
-    read = [operand(f, x, inner) for x in (a, z)]
-    f.fma = "fma_d" if inner else "fma_f"
+@dataclass(frozen=True)
+class Product:
+    """A weight product over the steps and samples of a chunk, which is added to a sum."""
 
-    def body() -> None:
-        f.body(f"total = {total}[i]" if wide == inner else f"total = D({total}[i])")
-        weight_place(f, geometry)
+    code: CudaCode
+    f: CudaFunction
+    value: Node
+    total: str
+    wide: bool
+    opened: str
+
+    @property
+    def geometry(self) -> Geometry:
+        """What is connected to what."""
+        found: Geometry = self.value.get("geometry")
+        return found
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The signal at post and the value at pre."""
+        a, z = (self.code.resolved(x) for x in self.value.args)
+        return a, z
+
+    @property
+    def inner(self) -> bool:
+        """Whether terms are added in double precision."""
+        return self.wide or any(self.f.stored_wide(x) for x in self.names)
+
+    def launches(self) -> list[Launch]:
+        """By tiles where both factors are dense, else by owners, who skip silent places; few of them share."""
+        n = size(self.value.axes)
+        self.f.fma = "fma_d" if self.inner else "fma_f"
+        if self.geometry.kind == "dense" and n >= TILED and not silent(self.f, self.names[1]):
+            return self.by_tiles()
+        return self.by_slices(n) if n < OWNERS else self.by_owners()
+
+    def terms(self, samples: str) -> None:
+        """Add all terms of the weight at place `i` to `total`."""
+        f = self.f
+        weight_place(f, self.geometry)
         with (
             f.body.block("for k in range(steps)"),
-            when(f, opened),
-            f.body.block("for b in range(B)"),
+            when(f, self.opened),
+            f.body.block(f"for b in range({samples})"),
         ):
-            weight_terms(f, geometry, *read)
-        f.body(f"{total}[i] = {'total' if wide == inner else 'F(total)'}")
+            weight_terms(f, self.geometry, *(operand(f, x, self.inner) for x in self.names))
 
-    f.spread([("i", length(value.axes))], body)
+    def sum(self, text: str) -> str:
+        """A number in the precision of the sum."""
+        return text if self.wide == self.inner else f"{'D' if self.wide else 'F'}({text})"
+
+    def by_owners(self) -> list[Launch]:
+        """The owner of a weight adds all of its terms."""
+        f, total = self.f, self.total
+
+        def body() -> None:
+            start = f"{total}[i]" if self.wide == self.inner else f"D({total}[i])"
+            f.body(f"total = {start}")
+            self.terms("B")
+            f.body(f"{total}[i] = {self.sum('total')}")
+
+        f.spread([("i", length(self.value.axes))], body)
+        return self.code.launches(f, NUMBERS)
+
+    def by_slices(self, n: int) -> list[Launch]:
+        """Each of S owners of a weight adds every S-th sample; then one adds what they found, in order.
+
+        S depends on the number of weights and samples only, so that bits do too.
+        """
+        f, code, most = self.f, self.code, -(-OWNERS // n)
+        part = "m_" + self.total[2:]
+        code.arrays.add(
+            part, "part", self.value.name, (str(most), str(n)), "D" if self.inner else "F"
+        )
+        slices = f"min(B, {most})"
+
+        def one_slice() -> None:
+            f.body(f"total = {'D' if self.inner else 'F'}(0.0)")
+            self.terms("share, B, S")
+            f.body(f"{part}[share, i] = total")
+
+        f.spread([("share", "S"), ("i", str(n))], one_slice)
+        first = code.add(f.name, "many", "1", (*NUMBERS, "S"), f.body.lines)
+        f = code.function(f"{f.name}_whole")
+
+        def whole() -> None:
+            f.body(
+                f"total = {self.total}[i]"
+                if self.wide == self.inner
+                else f"total = D({self.total}[i])"
+            )
+            with f.body.block("for share in range(S)"):
+                f.body(f"total += {part}[share, i]")
+            f.body(f"{self.total}[i] = {self.sum('total')}")
+
+        f.spread([("i", str(n))], whole)
+        then = code.add(f.name, "many", "1", (*NUMBERS, "S"), f.body.lines)
+        given = (("S", slices),)
+        return [
+            Launch(first, (f"{slices} * {n}",), values=given), Launch(then, (str(n),), values=given)
+        ]  # fmt: skip
+
+    def by_tiles(self) -> list[Launch]:
+        """A block adds the terms of a tile of weights, whose factors it keeps in shared memory."""
+        pre, post = size(self.geometry.pre), size(self.geometry.post)
+        a, z = (operand(self.f, x, self.inner) for x in self.names)
+        tile = Tile(pre, post, "D" if self.inner else "F", self.f.fma)
+        lines = tile.lines(a, z, self.opened, lambda index, text: self.added(index, text))
+        kernel = self.code.add(self.f.name, "tiles", "1", (*NUMBERS,), lines)
+        return [Launch(kernel, (str(pre),), str(post))]
+
+    def added(self, index: str, text: str) -> str:
+        """The line that adds a number to the sum."""
+        return f"{self.total}[{index}] += {self.sum(text)}"
+
+
+def silent(f: CudaFunction, name: str) -> bool:
+    """Whether a value is zero at most places: spikes, what is made of them place by place, and what is fed."""
+    node = f.node(name)
+    if node.op in ("spike", "field"):
+        return True
+    if node.op == "previous":
+        return silent(f, f.plan.graph.state[node.get("state")].value)
+    return node.op in ("rename", "stop", "reshape", "max_pool", "part") and silent(f, node.args[0])
 
 
 def operand(f: CudaFunction, name: str, wide: bool) -> At:
