@@ -14,7 +14,7 @@ from snc.graph.graph import Node, State, Write
 from snc_cuda.function import CudaFunction, Part, Turned
 
 ONE, MANY = 512, 256  # threads of a block at most, where one works on a row, and where many do
-LAUNCH = 2000  # steps of one thread that take about as long as a launch: 10 us at 5 ns
+LAUNCH = 400  # steps of one thread that take about as long as a launch: 10 us at 25 ns
 SAMPLES = 128  # a batch of ordinary size, for decisions that must not depend on the run
 
 WORD = re.compile(r"[A-Za-z_]\w*")

@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 from snc.codegen.function import SINGLE, Function
 from snc.codegen.nest import expression, extent
 from snc.graph.graph import Axis, Node
-from snc_cuda import products
+from snc_cuda import products, reductions
+from snc_cuda.places import decomposed, product_of
 
 TIES = " if k == 0 else "  # between the two places of a value one step ago
 
@@ -202,7 +203,10 @@ class CudaFunction(Function):
         out, *more = stores[node.name]
         if node.op in products.TABLE:
             products.TABLE[node.op](self, node, out)
+        elif reductions.shared(self, node):
+            reductions.share_sum(self, node, out)
         else:
+            self.work = reductions.count(reductions.terms_of(self, node), 128)
             SINGLE[node.op](self, node, out)
         if more:
             self.cut()
@@ -214,33 +218,3 @@ class CudaFunction(Function):
         loops, index = products.places(self, node.axes)
         line = f"{self.at(target, index)} = {self.at(source, index)}"
         self.spread(loops, lambda: self.body(line))
-
-
-def product_of(extents: Sequence[str]) -> str:
-    """The product of extents, as code: numbers are multiplied here."""
-    number, names = 1, []
-    for text in " * ".join(extents).split(" * ") if extents else []:
-        if text.isdigit():
-            number *= int(text)
-        else:
-            names.append(text)
-    return " * ".join([*names, *([str(number)] if number != 1 or not names else [])])
-
-
-def decomposed(loops: Sequence[tuple[str, str]]) -> str:
-    """`b, i = place // 64, place % 64`."""
-    terms = []
-    for k, (_, n) in enumerate(loops):
-        if n == "1":
-            terms.append("0")
-            continue
-        inner = product_of([m for _, m in loops[k + 1 :]])
-        term = (
-            "place"
-            if inner == "1"
-            else f"place // ({inner})"
-            if " " in inner
-            else f"place // {inner}"
-        )
-        terms.append(term if k == 0 else f"{term} % {n}" if " " not in n else f"{term} % ({n})")
-    return f"{', '.join(v for v, _ in loops)} = {', '.join(terms)}"
