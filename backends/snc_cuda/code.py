@@ -15,6 +15,7 @@ from snc_cuda.function import CudaFunction, Part, Turned
 
 ONE, MANY = 512, 256  # threads of a block at most, where one works on a row, and where many do
 LAUNCH = 400  # steps of one thread that take about as long as a launch: 10 us at 25 ns
+GRID = 1 << 15  # threads that a card runs at the same time, with room for registers
 SAMPLES = 128  # a batch of ordinary size, for decisions that must not depend on the run
 
 WORD = re.compile(r"[A-Za-z_]\w*")
@@ -24,26 +25,42 @@ WORD = re.compile(r"[A-Za-z_]\w*")
 class Kernel:
     """An emitted kernel: numbers, then arrays.
 
-    way: `one` block works on a row, or `many` do; or one works on each of the `tiles` of a matrix.
+    way: `one` block works on a row, or `many` do; or one works on each of the `tiles` of a matrix; or the
+    `whole` grid works together.
     """
 
     name: str
     way: str
+    rows: str
     numbers: tuple[str, ...]
     arrays: tuple[str, ...]
-    text: str
+    guard: str
+    body: tuple[str, ...]
+
+    def text(self) -> str:
+        """The kernel as code; under its guard it does nothing."""
+        w = Writer()
+        w("@one_block" if self.way == "one" else "@many_blocks")
+        with w.block(f"def {self.name}({', '.join([*self.numbers, *self.arrays])})"):
+            if self.guard:
+                with w.block(f"if {self.guard}"):
+                    w("return")
+            for line in (*inside(self.way, self.rows), *self.body):
+                w(line) if line else w()
+        return w.text()
 
 
 @dataclass(frozen=True)
 class Launch:
-    """One call of a kernel by the driver. widths: the owners of its loops. rows: B, or 1.
+    """One call of a kernel by the driver. widths: the owners of its loops.
 
-    values: what the driver gives for numbers that it has no name for.
+    steps: of a thread, if about as many threads work on it as a card has. values: what the driver gives
+    for numbers that it has no name for.
     """
 
     kernel: Kernel
     widths: tuple[str, ...]
-    rows: str = "1"
+    steps: int = 0
     values: tuple[tuple[str, str], ...] = ()
 
     def line(self) -> str:
@@ -53,7 +70,7 @@ class Launch:
         values = dict(self.values)
         numbers = [values.get(n, n) for n in self.kernel.numbers]
         given = ", ".join([*numbers, *self.kernel.arrays])
-        return f"{self.kernel.way}({self.kernel.name}, {width}, {self.rows}, {given})"
+        return f"{self.kernel.way}({self.kernel.name}, {width}, {self.kernel.rows}, {given})"
 
 
 @dataclass(frozen=True)
@@ -100,19 +117,11 @@ class CudaCode(GraphCode):
         self, name: str, way: str, rows: str, numbers: Sequence[str], body: Iterable[str]
     ) -> Kernel:
         """A kernel of this body; the arrays it takes are those it names."""
-        w = Writer()
-        lines = [*inside(way, rows), *body]
-        named = {m for line in [self.guard, *lines] for m in WORD.findall(line.split("  # ")[0])}
+        lines = tuple(body)
+        named = {m for line in (self.guard, *lines) for m in WORD.findall(line.split("  # ")[0])}
         arrays = tuple(a for a in self.arrays.specs if a in named)
         used = tuple(n for n in numbers if n in named) or (numbers[0],)
-        w("@one_block" if way == "one" else "@many_blocks")
-        with w.block(f"def {name}({', '.join([*used, *arrays])})"):
-            if self.guard:
-                with w.block(f"if {self.guard}"):
-                    w("return")
-            for line in lines:
-                w(line) if line else w()
-        made = Kernel(name, way, used, arrays, w.text())
+        made = Kernel(name, way, rows, used, arrays, self.guard, lines)
         self.kernels.append(made)
         return made
 
@@ -177,13 +186,13 @@ class CudaCode(GraphCode):
             w.lines.pop()
         kernel = self.add(f.name, "one", rows, ("t0", "t1", "T", "B"), w.lines)
         widths = tuple(width for part in parts for width, _ in part.loops)
-        return Launch(kernel, widths, rows)
+        return Launch(kernel, widths)
 
     def _step(self, name: str, f: CudaFunction, part: Part, rows: str) -> Launch:
         """One part at one step, over many blocks."""
         body = [*controls(f, part.lines), *part.lines]
         kernel = self.add(name, "many", rows, ("t", "k", "T", "B"), body)
-        return Launch(kernel, tuple(w for w, _ in part.loops), rows)
+        return Launch(kernel, tuple(w for w, _ in part.loops), steps_of(part.loops, GRID))
 
     def launches(self, f: CudaFunction, numbers: Sequence[str] = ("T", "B")) -> list[Launch]:
         """The parts of a function outside the steps: one block does all, or each part has many."""
@@ -199,7 +208,7 @@ class CudaCode(GraphCode):
         for k, part in enumerate(parts):
             name = f.name if len(parts) == 1 else f"{f.name}_{k}"
             kernel = self.add(name, "many", "1", numbers, [*controls(f, part.lines), *part.lines])
-            made.append(Launch(kernel, tuple(w for w, _ in part.loops)))
+            made.append(Launch(kernel, tuple(w for w, _ in part.loops), steps_of(part.loops, GRID)))
         return made
 
     def refresh(self) -> list[Launch]:
@@ -245,6 +254,8 @@ def fill(f: CudaFunction, spec: ArraySpec, value: str) -> None:
 def inside(way: str, rows: str) -> list[str]:
     """Which row and which places a thread owns."""
     head = ["b = cuda.blockIdx.y"] if rows == "B" else []
+    if way == "whole":
+        return []
     if way == "tiles":
         return [*head, "lane = cuda.threadIdx.x"]
     if way == "one":
@@ -266,8 +277,12 @@ def controls(f: Function, lines: Iterable[str]) -> list[str]:
 def whole_in_one(parts: Sequence[Part]) -> bool:
     """Whether one block is as fast as launches over many: a rule on sizes, the same for every run."""
     loops = [loop for part in parts for loop in part.loops]
-    steps = sum(-(-number(width) // ONE) * work for width, work in loops)
-    return steps <= LAUNCH * len(parts)
+    return steps_of(loops, ONE) <= LAUNCH * len(parts)
+
+
+def steps_of(loops: Iterable[tuple[str, int]], threads: int) -> int:
+    """How many steps a thread takes through some loops."""
+    return sum(-(-number(width) // threads) * work for width, work in loops)
 
 
 def number(width: str) -> int:

@@ -13,13 +13,15 @@ from snc.program.schedule import schedule
 from snc_cuda.code import CudaCode, Kernel, Launch, StageCalls, fill, loops_of
 from snc_cuda.function import CudaFunction
 from snc_cuda.sums import collect
+from snc_cuda.whole import call, fits, rendered, section
 
 
 @dataclass
 class CudaEmitted(Emitted):
-    """The code of one graph, and its kernels."""
+    """The code of one graph, and its kernels; the last is the whole sequence, if that is small."""
 
     kernels: tuple[Kernel, ...] = ()
+    whole: bool = False
 
 
 def emit_graph(name: str, graph: Graph) -> CudaEmitted:
@@ -35,10 +37,12 @@ def emit_graph(name: str, graph: Graph) -> CudaEmitted:
     recorded: dict[str, list[str]] = {}
     for record, value in graph.records:
         recorded.setdefault(code.resolved(value), []).append(record)
-    body = "\n\n".join([*(k.text for k in code.kernels), text])
+    body = "\n\n".join([*(k.text() for k in code.kernels), text])
     rates = tuple(code.arrays.rates)
     kernels = tuple(code.kernels)
-    return CudaEmitted(name, body, specs, rates, plan.chunk, graph, recorded, kernels)
+    return CudaEmitted(
+        name, body, specs, rates, plan.chunk, graph, recorded, kernels, fits(driver.calls)
+    )
 
 
 @dataclass
@@ -47,6 +51,7 @@ class Driver:
 
     code: CudaCode
     w: Writer = field(default_factory=Writer)
+    calls: list[Launch] = field(default_factory=list)
 
     @property
     def used(self) -> list[str]:
@@ -75,14 +80,34 @@ class Driver:
             w("steps = t1 - t0")
             w.lines += between.lines
             self.launch(self._carry())
-        head = Writer()
-        head(f"def {code.name}(one, many, tiles, T, B, K, want, {', '.join(self.used)}):")
-        return head.text() + w.text()
+        if fits(self.calls):
+            self._whole()
+        head = f"def {code.name}(one, many, tiles, T, B, K, want, {', '.join(self.used)}):"
+        host = rendered(w.lines, self.calls, lambda launch: [launch.line()])
+        return "\n".join([head, *host]) + "\n"
+
+    def _whole(self) -> None:
+        """The kernel that does all of this in one launch."""
+        lines = [line.removeprefix("    ") for line in rendered(self.w.lines, self.calls, section)]
+        while not lines[-1]:
+            lines.pop()
+        body = ["grid = cuda.cg.this_grid()", *lines]
+        kernel = Kernel(
+            f"{self.code.name}_whole",
+            "whole",
+            "1",
+            ("T", "B", "K", "want"),
+            tuple(self.used),
+            "",
+            tuple(body),
+        )
+        self.code.kernels.append(kernel)
 
     def launch(self, launches: list[Launch]) -> None:
         """Lines that launch kernels."""
         for each in launches:
-            self.w(each.line())
+            self.w(call(len(self.calls)))
+            self.calls.append(each)
 
     def _stage(self, stage: StageCalls) -> None:
         self.launch([*stage.before])

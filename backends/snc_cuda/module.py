@@ -18,9 +18,10 @@ from snc.codegen.run import MADE, Run, graphs
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
 from snc_cuda.card import chosen
-from snc_cuda.code import MANY, ONE
+from snc_cuda.code import GRID, MANY, ONE
 from snc_cuda.driver import CudaEmitted, emit_graph
 from snc_cuda.memory import DeviceMemory, HostMemory, refuse_too_large
+from snc_cuda.ptx import signature
 
 HEADER = '''"""{name}: emitted by snc for the CUDA backend, {dtype}.
 
@@ -108,6 +109,7 @@ class CudaRun(Run):
 
         self.cuda = cuda
         self.driver = getattr(text, emitted.name)
+        self.whole: Any = getattr(text, f"{emitted.name}_whole") if emitted.whole else None
         self.written = {w.stored for w in emitted.graph.writes}
         self.simulated: bool = text.SIMULATED
         self.threads = (3, 2) if self.simulated else (ONE, MANY)
@@ -135,6 +137,15 @@ class CudaRun(Run):
         blocks = -(-rows // (4 * side)) * -(-columns // (4 * side))
         kernel[min(blocks, 2 if self.simulated else 65535), side * side](*arguments)
 
+    def together(self) -> int:
+        """How many blocks can wait for each other; in the simulator only one can."""
+        if self.simulated:
+            return 1
+        kernel = self.emitted.kernels[-1]
+        made = self.whole.compile(signature(kernel, self.emitted, self.dtype))
+        most: int = made.max_cooperative_grid_blocks(self.threads[1])
+        return min(most, max(self.size[1], GRID // MANY))
+
     def block(self, width: int, most: int) -> int:
         """Threads of a block: whole warps, on a device."""
         return min(width if self.simulated else -(-width // 32) * 32, most)
@@ -153,16 +164,12 @@ class CudaRun(Run):
         for name, state in self.kept_states:
             value = np.ascontiguousarray(self.places(state, store), self.kind(self.spec(name)))
             self.arrays.write(arrays[name], value)
-        self.driver(
-            self.one,
-            self.many,
-            self.tiles,
-            steps,
-            batch,
-            self.chunk(steps),
-            gradients,
-            *(arrays[s.name] for s in self.emitted.specs),
-        )
+        numbers = (steps, batch, self.chunk(steps), gradients)
+        given = [arrays[s.name] for s in self.emitted.specs]
+        if self.whole is not None:
+            self.whole[self.together(), self.threads[1]](*numbers, *given)
+        else:
+            self.driver(self.one, self.many, self.tiles, *numbers, *given)
         self.back(store, host, arrays)
         return self.outcome(host, gradients)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from snc.codegen.kernel import KernelSource, load_text
@@ -36,18 +38,31 @@ def compiled(
             given = signature(kernel, emitted, source.program.dtype)
             same = f"{architecture} {given} {source.program.dtype} {bare(kernel)}"
             if same not in known:
-                known[same], _ = cuda.compile_ptx(
-                    getattr(text, kernel.name).py_func,
-                    given,
-                    cc=capability,
-                    launch_bounds=ONE if kernel.way == "one" else MANY,
-                )
+                bounds = ONE if kernel.way == "one" else MANY
+                function = getattr(text, kernel.name).py_func
+                with device_of(capability):
+                    known[same], _ = cuda.compile_ptx(
+                        function, given, cc=capability, launch_bounds=bounds
+                    )
             yield kernel.name, known[same]
+
+
+@contextmanager
+def device_of(capability: tuple[int, int]) -> Iterator[None]:
+    """The compiler's barrier of a grid asks the current device for its age: here it is told."""
+    from numba.cuda import dispatcher
+
+    before = dispatcher.get_current_device
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)
+    try:
+        yield
+    finally:
+        dispatcher.get_current_device = before
 
 
 def bare(kernel: Kernel) -> str:
     """A kernel's text without its name and comments."""
-    code = [line.split("  # ")[0] for line in kernel.text.splitlines()]
+    code = [line.split("  # ")[0] for line in kernel.text().splitlines()]
     return "\n".join(code).replace(f"def {kernel.name}(", "def (")
 
 

@@ -9,9 +9,9 @@ from snc.codegen.arrays import length
 from snc.codegen.nest import variable
 from snc.graph.geometry import Geometry
 from snc.graph.graph import Node, size
-from snc_cuda.code import CudaCode, Launch
+from snc_cuda.code import GRID, SAMPLES, CudaCode, Launch
 from snc_cuda.function import CudaFunction
-from snc_cuda.products import At, weight_place, weight_terms
+from snc_cuda.products import At, shape_of, weight_place, weight_terms
 from snc_cuda.tiles import Tile
 
 NUMBERS = ("t0", "steps", "T", "B")
@@ -124,6 +124,7 @@ class Product:
             self.terms("B")
             f.body(f"{total}[i] = {self.sum('total')}")
 
+        f.work = self.terms_of_one()
         f.spread([("i", length(self.value.axes))], body)
         return self.code.launches(f, NUMBERS)
 
@@ -161,9 +162,19 @@ class Product:
         f.spread([("i", str(n))], whole)
         then = code.add(f.name, "many", "1", (*NUMBERS, "S"), f.body.lines)
         given = (("S", slices),)
+        steps = -(-self.terms_of_one() // min(SAMPLES, most)) * -(-n * min(SAMPLES, most) // GRID)
         return [
-            Launch(first, (f"{slices} * {n}",), values=given), Launch(then, (str(n),), values=given)
-        ]  # fmt: skip
+            Launch(first, (f"{slices} * {n}",), steps, given),
+            Launch(then, (str(n),), most, given),
+        ]
+
+    def terms_of_one(self) -> int:
+        """How many terms a weight has in a chunk of a batch of ordinary size."""
+        places = 1
+        if self.geometry.kind != "dense":
+            shape = shape_of(self.geometry)
+            places = shape.rows * shape.columns
+        return (self.code.plan.chunk or 100) * SAMPLES * places
 
     def by_tiles(self) -> list[Launch]:
         """A block adds the terms of a tile of weights, whose factors it keeps in shared memory."""
@@ -172,7 +183,7 @@ class Product:
         tile = Tile(pre, post, "D" if self.inner else "F", self.f.fma)
         lines = tile.lines(a, z, self.opened, lambda index, text: self.added(index, text))
         kernel = self.code.add(self.f.name, "tiles", "1", (*NUMBERS,), lines)
-        return [Launch(kernel, (str(pre),), str(post))]
+        return [Launch(kernel, (str(pre), str(post)))]
 
     def added(self, index: str, text: str) -> str:
         """The line that adds a number to the sum."""
