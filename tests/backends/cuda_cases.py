@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import snc_cuda.code
+import snc_cuda.whole
 from snc_cuda import backend
 from snc_cuda.module import CudaRun
 
@@ -27,14 +29,34 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def launched_at_every_step() -> Iterator[None]:
-    """No loop over steps is on the device: kernels are launched at every step, over many blocks."""
-    before = snc_cuda.code.LAUNCH
-    snc_cuda.code.LAUNCH = -1
+def changed(module: ModuleType, **values: object) -> Iterator[None]:
+    """Other numbers for the rules by which kernels are shaped, while something is compiled."""
+    before = {name: getattr(module, name) for name in values}
     try:
+        for name, value in values.items():
+            setattr(module, name, value)
         yield
     finally:
-        snc_cuda.code.LAUNCH = before
+        for name, value in before.items():
+            setattr(module, name, value)
+
+
+def whole() -> AbstractContextManager[None]:
+    """One kernel for a sequence, which is the rule for small networks."""
+    return nullcontext()
+
+
+def launched() -> AbstractContextManager[None]:
+    """A launch for every stage of a chunk, whose loop over steps is on the device."""
+    return changed(snc_cuda.whole, SMALL=-1)
+
+
+def launched_at_every_step() -> AbstractContextManager[None]:
+    """No loop over steps is on the device: kernels are launched at every step, over many blocks."""
+    return changed(snc_cuda.code, LAUNCH=-1)
+
+
+WAYS = (whole, launched, launched_at_every_step)
 
 
 @contextmanager

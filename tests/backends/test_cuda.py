@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import snc_cuda
 import snc_cuda.memory
-from cuda_cases import here, launched_at_every_step, program, threads
-from networks import CASES, CONFORMANCE, Net, golden, net, net_of
+import snc_cuda.reductions
+import snc_cuda.sums
+from cuda_cases import WAYS, changed, here, launched_at_every_step, program, threads
+from networks import CASES, CONFORMANCE, Net, check_golden, golden, net, net_of
 from odd_specs import REFUSED, TEXTS, odd
 from random_specs import compare, spec_of
 from snc_cuda import backend
@@ -74,11 +76,28 @@ def left_behind(case: str) -> list[bytes]:
 
 def test_bits_depend_neither_on_threads_nor_on_blocks_nor_on_launches() -> None:
     found = left_behind("tp_dense2")
-    for one, many in ((1, 1), (5, 7)):
-        with threads(one, many):
+    for way in WAYS:
+        with way(), threads(5, 7):
             assert left_behind("tp_dense2") == found
-    with launched_at_every_step():
+    with threads(1, 1):
         assert left_behind("tp_dense2") == found
+
+
+@pytest.mark.parametrize("case", ["stllr_recurrent_bp", "tp_recurrent"])
+def test_tiles_leave_the_bits_of_plain_owners(case: str) -> None:
+    """Rows of a product are added in the same order; the first golden sums traces, which are dense."""
+    with changed(snc_cuda.sums, OWNERS=0):
+        plain = left_behind(case)
+        with changed(snc_cuda.sums, TILED=0):
+            assert "cuda.shared.array" in backend.emit(program(CONFORMANCE / f"{case}.snc")).text
+            assert left_behind(case) == plain
+
+
+@pytest.mark.parametrize("case", ["tess_local_apost_plus1", "bptt_conv"])
+def test_shares_of_a_sum_and_slices_of_a_batch_agree_with_the_authors(case: str) -> None:
+    with changed(snc_cuda.reductions, TERMS=3, OWNERS=1000), changed(snc_cuda.sums, OWNERS=1 << 20):
+        assert "share, " in backend.emit(program(CONFORMANCE / f"{case}.snc")).text
+        check_golden(case, "cuda", "float64")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from cuda_cases import ROOT, here, launched_at_every_step
+from cuda_cases import ROOT, WAYS, here
 from networks import CASES, CONFORMANCE, check_golden, golden, net
 from odd_specs import TEXTS, odd
 from random_specs import compare, spec_of
@@ -46,7 +46,7 @@ def test_an_odd_experiment_agrees_with_the_reference(name: str) -> None:
 
 
 @pytest.mark.parametrize("case", ["tp_conv", "stllr_conv_bp_max", "stllr_recurrent_bp"])
-def test_two_runs_and_two_ways_of_launching_leave_the_same_bytes(case: str) -> None:
+def test_two_runs_and_all_ways_of_launching_leave_the_same_bytes(case: str) -> None:
     def left() -> list[bytes]:
         want = golden(case)
         made = net(CONFORMANCE / f"{case}.snc", backend="cuda", dtype="float32", evaluates=False)
@@ -55,8 +55,9 @@ def test_two_runs_and_two_ways_of_launching_leave_the_same_bytes(case: str) -> N
 
     first = left()
     assert left() == first
-    with launched_at_every_step():
-        assert left() == first
+    for way in WAYS:
+        with way():
+            assert left() == first
 
 
 def test_digits_learns_on_the_device(tmp_path) -> None:

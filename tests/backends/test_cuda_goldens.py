@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import pytest
-from cuda_cases import here, launched_at_every_step
+from cuda_cases import here, launched, launched_at_every_step, whole
 from networks import CASES, check_golden
 
 pytestmark = here
@@ -11,10 +14,14 @@ DENSE = [c for c in CASES if "conv" not in c and not c.startswith("tess")]
 TWICE = {"bptt_recurrent", "stllr_recurrent_bp_online", "tp_hard"}
 
 
+@pytest.mark.parametrize("way", [whole, launched], ids=lambda w: w.__name__)
 @pytest.mark.parametrize("case", DENSE)
-def test_the_simulator_agrees_with_the_authors(case: str) -> None:
+def test_the_simulator_agrees_with_the_authors(
+    case: str, way: Callable[[], AbstractContextManager[None]]
+) -> None:
     """To 1e-9 of each array's largest magnitude, and in every spike, which the CPU's equal as well."""
-    check_golden(case, "cuda", "float64", again=case in TWICE)
+    with way():
+        check_golden(case, "cuda", "float64", again=case in TWICE and way is whole)
 
 
 @pytest.mark.parametrize("case", ["stllr_recurrent_dfa", "tp_dense2"])
