@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import config, cuda
 
@@ -74,6 +76,30 @@ def word(element, step, sample, epoch, k0, k1):
     return c2 if lane == 2 else c3
 
 
+@device
+def taps(i, before, after, antialias, corners):
+    """First and last pixel that pixel i of a resized axis is made of, its place, their reach and weight."""
+    if corners:
+        scale = (before - 1.0) / max(after - 1.0, 1.0)
+        place = i * (before - 1.0) / max(after - 1.0, 1.0)
+    else:
+        scale = (before + 0.0) / after
+        place = (i + 0.5) * before / after - 0.5
+    reach = max(scale, 1.0) if antialias else 1.0
+    low = max(math.ceil(place - reach), 0)
+    high = min(math.floor(place + reach), before - 1)
+    total = 0.0
+    for j in range(low, high + 1):
+        total += max(1.0 - abs(j - place) / reach, 0.0)
+    return low, high, place, reach, total
+
+
+@device
+def share(j, place, reach, total):
+    """The share of pixel j in what is at a place."""
+    return max(1.0 - abs(j - place) / reach, 0.0) / total
+
+
 __all__ = [
     "DEPTH",
     "SIDE",
@@ -85,5 +111,7 @@ __all__ = [
     "mul_d",
     "mul_s",
     "one_block",
+    "share",
+    "taps",
     "word",
 ]

@@ -9,7 +9,7 @@ from snc.codegen.prepare import prepared, refuse_lost_records, refuse_short_swee
 from snc.codegen.stages import Emitted
 from snc.codegen.writer import Writer
 from snc.graph.graph import Graph, Group, Node
-from snc.program.schedule import schedule
+from snc.program.schedule import at_first, schedule
 from snc_cuda.code import CudaCode, Kernel, Launch, StageCalls, fill, loops_of
 from snc_cuda.function import CudaFunction
 from snc_cuda.sums import collect
@@ -78,6 +78,7 @@ class Driver:
         with w.block("for t0 in range(0, T, K)"):
             w("t1 = min(t0 + K, T)")
             w("steps = t1 - t0")
+            self.launch(self._before())
             w.lines += between.lines
             self.launch(self._carry())
         if fits(self.calls):
@@ -140,6 +141,17 @@ class Driver:
         node = f.node(first)
         return f.operand(first, {}, "i" if node.axes else None, spec.dtype == "D")
 
+    def _before(self) -> list[Launch]:
+        """States as they are before a chunk, kept for all of it."""
+        code = self.code
+        f = code.function(f"{code.name}_before")
+        specs = code.arrays.specs.values()
+        for spec in [s for s in specs if s.role == "before"]:
+            now = next(s.name for s in specs if s.source == spec.source and s.role == "state")
+            line = f"{spec.name}[b, i] = {now}[b, i]"
+            f.spread(loops_of(spec), lambda line=line: f.body(line))  # type: ignore[misc]
+        return code.launches(f)
+
     def _carry(self) -> list[Launch]:
         """The last step's values that other stages read at the next chunk's first step."""
         code = self.code
@@ -159,7 +171,8 @@ class Driver:
         if graph.groups or any(not write.group for write in graph.writes):
             self._gates(graph, collects)
         for node in collects:
-            self.launch(collect(code, node, self._opened(node.args[1])))
+            first = at_first(graph, node.args[1])
+            self.launch(collect(code, node, "" if first else self._opened(node.args[1])))
         updates = {g.name: self._update(g) for g in graph.groups}
         for g in graph.groups:
             self._when(g, updates[g.name][0])
@@ -211,11 +224,13 @@ class Driver:
         """One thread finds which gates are open at which steps, and which groups are updated."""
         code = self.code
         f = code.function(f"{code.name}_gates")
-        gates = dict.fromkeys([*(n.args[1] for n in collects), *(g.gate for g in graph.groups),
+        plain = [n for n in collects if not at_first(graph, n.args[1])]
+        opened_by = (gate for n in plain for gate in (n.args[1], n.args[-1]))
+        gates = dict.fromkeys([*opened_by, *(g.gate for g in graph.groups),
                                *(x.gate for x in graph.writes if not x.group)])  # fmt: skip
         lines = Writer()
         with lines.block("if first == 0"):
-            self._gate_steps(f, lines, list(gates), collects)
+            self._gate_steps(f, lines, list(gates), plain)
             for g in graph.groups:
                 at = 2 * graph.groups.index(g)
                 due = due_text(g)
@@ -242,7 +257,7 @@ class Driver:
             else:
                 value = f.at(f.array_of(node), "0")
             inner(f"{opened.removesuffix(' != 0')} = 1 if {value} != 0 else 0")
-        for gate, group in dict.fromkeys((n.args[1], n.get("group")) for n in collects):
+        for gate, group in dict.fromkeys((n.args[-1], n.get("group")) for n in collects):
             opened = self._opened(gate)
             if opened == "True":
                 inner(f"{self._flags()}[{2 * names.index(group)}] = 1")

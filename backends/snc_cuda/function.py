@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -17,9 +18,10 @@ from typing import Any, ClassVar
 from snc.codegen.function import SINGLE, Function
 from snc.codegen.nest import expression, extent
 from snc.graph.graph import Axis, Node
-from snc_cuda import products, reductions
+from snc_cuda import images, pools, products, reductions
 from snc_cuda.places import decomposed, product_of
 
+OWNED = {**products.TABLE, **pools.TABLE, **images.TABLE}
 TIES = " if k == 0 else "  # between the two places of a value one step ago
 
 
@@ -201,8 +203,8 @@ class CudaFunction(Function):
     def single(self, node: Node, stores: dict[str, list[str]]) -> None:
         """A node that is not element by element."""
         out, *more = stores[node.name]
-        if node.op in products.TABLE:
-            products.TABLE[node.op](self, node, out)
+        if node.op in OWNED:
+            OWNED[node.op](self, node, out)
         elif reductions.shared(self, node):
             reductions.share_sum(self, node, out)
         else:
@@ -211,10 +213,15 @@ class CudaFunction(Function):
         if more:
             self.cut()
         for target in more:
-            self.copy(node, target, out)
+            self.copy(node, target, out, "if k == 0" if target.startswith("f_") else "")
 
-    def copy(self, node: Node, target: str, source: str) -> None:
+    def copy(self, node: Node, target: str, source: str, when: str = "") -> None:
         """Put a node's whole value into another array."""
         loops, index = products.places(self, node.axes)
         line = f"{self.at(target, index)} = {self.at(source, index)}"
-        self.spread(loops, lambda: self.body(line))
+
+        def body() -> None:
+            with self.body.block(when) if when else nullcontext():
+                self.body(line)
+
+        self.spread(loops, body)

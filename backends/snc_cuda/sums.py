@@ -9,6 +9,7 @@ from snc.codegen.arrays import length
 from snc.codegen.nest import variable
 from snc.graph.geometry import Geometry
 from snc.graph.graph import Node, size
+from snc.program.schedule import at_first
 from snc_cuda.code import GRID, SAMPLES, CudaCode, Launch
 from snc_cuda.function import CudaFunction
 from snc_cuda.products import At, shape_of, weight_place, weight_terms
@@ -28,6 +29,9 @@ def collect(code: CudaCode, node: Node, opened: str) -> list[Launch]:
     wide = code.wide[node.name]
     total = "u_" + code.arrays.identifier(node)
     code.arrays.add(total, "total", node.name, (length(node.axes),), "D" if wide else "F")
+    if at_first(graph, node.args[1]):
+        f = code.function(f"{code.name}_{total}")
+        return Product(code, f, value, total, wide, "True", first=True).launches()
     if opened == "False":
         return []
     f = code.function(f"{code.name}_{total}")
@@ -65,7 +69,10 @@ def steps(f: CudaFunction, value: Node, total: str, wide: bool, opened: str, pla
 
 @dataclass(frozen=True)
 class Product:
-    """A weight product over the steps and samples of a chunk, which is added to a sum."""
+    """A weight product over the steps and samples of a chunk, which is added to a sum.
+
+    first: of the signal at the first step of the chunk, and a state as it was before that.
+    """
 
     code: CudaCode
     f: CudaFunction
@@ -73,6 +80,7 @@ class Product:
     total: str
     wide: bool
     opened: str
+    first: bool = False
 
     @property
     def geometry(self) -> Geometry:
@@ -95,7 +103,12 @@ class Product:
         """By tiles where both factors are dense, else by owners, who skip silent places; few of them share."""
         n = size(self.value.axes)
         self.f.fma = "fma_d" if self.inner else "fma_f"
-        if self.geometry.kind == "dense" and n >= TILED and not silent(self.f, self.names[1]):
+        if (
+            self.geometry.kind == "dense"
+            and n >= TILED
+            and not self.first
+            and not silent(self.f, self.names[1])
+        ):
             return self.by_tiles()
         return self.by_slices(n) if n < OWNERS else self.by_owners()
 
@@ -103,6 +116,15 @@ class Product:
         """Add all terms of the weight at place `i` to `total`."""
         f = self.f
         weight_place(f, self.geometry)
+        if self.first:
+            a, z = self.names
+            signal = f"f_{f.arrays.identifier(f.node(a))}"
+            with f.body.block(f"for b in range({samples})"):
+                read = (
+                    part(f, x, array, self.inner) for x, array in ((a, signal), (z, before(f, z)))
+                )
+                weight_terms(f, self.geometry, *read)
+            return
         with (
             f.body.block("for k in range(steps)"),
             when(f, self.opened),
@@ -174,7 +196,8 @@ class Product:
         if self.geometry.kind != "dense":
             shape = shape_of(self.geometry)
             places = shape.rows * shape.columns
-        return (self.code.plan.chunk or 100) * SAMPLES * places
+        steps = 1 if self.first else self.code.plan.chunk or 100
+        return steps * SAMPLES * places
 
     def by_tiles(self) -> list[Launch]:
         """A block adds the terms of a tile of weights, whose factors it keeps in shared memory."""
@@ -188,6 +211,26 @@ class Product:
     def added(self, index: str, text: str) -> str:
         """The line that adds a number to the sum."""
         return f"{self.total}[{index}] += {self.sum(text)}"
+
+
+def part(f: CudaFunction, name: str, array: str, wide: bool) -> At:
+    """The elements of sample b of an array that holds a node's value."""
+    kind = "D" if wide else "F"
+
+    def at(index: str) -> str:
+        text = f"{array}[b, {index}]"
+        return text if f.stored_wide(name) == wide else f"{kind}({text})"
+
+    return at
+
+
+def before(f: CudaFunction, name: str) -> str:
+    """The array of a state as it was before a chunk."""
+    past = f.node(name)
+    state = f.plan.graph.state[past.get("state")]
+    array = "b_" + f.arrays.identifier(f.node(state.value))
+    kind = "D" if f.wide[name] else "F"
+    return f.arrays.add(array, "before", state.name, ("B", length(past.axes)), kind)
 
 
 def silent(f: CudaFunction, name: str) -> bool:
