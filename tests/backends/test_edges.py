@@ -60,10 +60,11 @@ def test_a_filtered_eligibility_is_the_filtered_product_of_every_step(
     assert np.abs(both[0] - both[1]).max() > 1e-3
 
 
+@pytest.mark.parametrize("backend", ["cpu", "cuda"])
 @pytest.mark.parametrize("case", ["a stride and padding", "a transposed convolution"])
-def test_the_cpu_agrees_at_the_edges(case: str, tmp_path: Path) -> None:
+def test_compiled_backends_agree_at_the_edges(case: str, backend: str, tmp_path: Path) -> None:
     text = CASES[case].format(rule="eprop(kappa = 0.4)")
-    assert differing(ran(text, tmp_path), ran(text, tmp_path, backend="cpu")) == {}
+    assert differing(ran(text, tmp_path), ran(text, tmp_path, backend=backend)) == {}
 
 
 def test_groups_are_refused_with_the_line(tmp_path: Path) -> None:

@@ -47,16 +47,20 @@ def weights(net: Net) -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Net]:
     text, folder = TEXTS["states that are kept"], tmp_path_factory.mktemp("kept")
-    return {b: net_of(text, folder, backend=b, record=RECORDS) for b in ("reference", "cpu")}
+    return {
+        b: net_of(text, folder, backend=b, record=RECORDS) for b in ("reference", "cpu", "cuda")
+    }
 
 
 @pytest.fixture(scope="module")
 def echo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Net]:
     folder = tmp_path_factory.mktemp("echo")
-    return {b: net_of(ECHO, folder, backend=b, record=("h1",)) for b in ("reference", "cpu")}
+    return {
+        b: net_of(ECHO, folder, backend=b, record=("h1",)) for b in ("reference", "cpu", "cuda")
+    }
 
 
-@pytest.mark.parametrize("backend", ["reference", "cpu"])
+@pytest.mark.parametrize("backend", ["reference", "cpu", "cuda"])
 def test_a_kept_membrane_goes_on_where_it_ended(kept: dict[str, Net], backend: str) -> None:
     net = kept[backend]
     store = net.store(weights(net), batch=BATCH)
@@ -75,13 +79,14 @@ def test_backends_agree_over_several_sequences(kept: dict[str, Net]) -> None:
         labels = np.random.default_rng(seed).integers(0, 3, BATCH)
         for backend, net in kept.items():
             net.run(learn, stores[backend], net.feed(inputs(seed), labels))
-    want, got = stores["reference"], stores["cpu"]
+    want = stores.pop("reference")
     assert want["h1:u"].any()
-    for name in want:
-        np.testing.assert_allclose(got[name], want[name], rtol=1e-10, atol=1e-12)
+    for got in stores.values():
+        for name in want:
+            np.testing.assert_allclose(got[name], want[name], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("backend", ["reference", "cpu"])
+@pytest.mark.parametrize("backend", ["reference", "cpu", "cuda"])
 def test_a_smaller_batch_leaves_the_other_places_alone(kept: dict[str, Net], backend: str) -> None:
     net = kept[backend]
     store = net.store(weights(net), batch=BATCH)
@@ -92,7 +97,7 @@ def test_a_smaller_batch_leaves_the_other_places_alone(kept: dict[str, Net], bac
     assert not np.array_equal(store["h1:u"][:2], before[:2])
 
 
-@pytest.mark.parametrize("backend", ["reference", "cpu"])
+@pytest.mark.parametrize("backend", ["reference", "cpu", "cuda"])
 def test_a_rule_hears_whether_the_sample_before_was_of_the_same_class(
     echo: dict[str, Net], backend: str
 ) -> None:

@@ -81,13 +81,17 @@ def test_between_pixels_the_image_is_interpolated(tmp_path: Path) -> None:
     np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
+@pytest.mark.parametrize("other", ["cpu", "cuda"])
 @pytest.mark.parametrize(
     "expression",
-    ["warp(x, flow)", "resize(flow, [5, 3], antialias = true)", "difference(flow, over = height)"],
-)
-def test_backends_agree_on_images(expression: str, tmp_path: Path) -> None:
+    [
+        "warp(x, flow)", "warp(flow, x)", "resize(flow, [5, 3], antialias = true)",
+        "resize(flow, [4, 11], align_corners = true)", "difference(flow, over = height)",
+    ],
+)  # fmt: skip
+def test_backends_agree_on_images(expression: str, other: str, tmp_path: Path) -> None:
     outcomes = []
-    for backend in ("reference", "cpu"):
+    for backend in ("reference", other):
         made = net_of(TEXT.format(expression=expression), tmp_path, backend=backend, record=("y",))
         random = np.random.default_rng(2)
         given = {s.name: random.normal(0, 0.7, s.shape) for s in made.program.stored}

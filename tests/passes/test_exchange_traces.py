@@ -106,16 +106,17 @@ def test_the_exchanged_run_gives_the_same_numbers(
     assert differing(want, ran(spec, tmp_path, without=("merge_products",))) == {}
 
 
+@pytest.mark.parametrize("backend", ["cpu", "cuda"])
 @pytest.mark.parametrize("chunk", [1, 3, 4, 11])
-def test_the_cpu_agrees_in_chunks_of_any_length(
-    chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_compiled_backends_agree_in_chunks_of_any_length(
+    chunk: int, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "LEAST", chunk)
     monkeypatch.setattr(schedule, "MOST", chunk)
     spec = text(during="last 8 steps")
-    want, made = ran(spec, tmp_path, without=PASSES), net_of(spec, tmp_path, backend="cpu")
+    want, made = ran(spec, tmp_path, without=PASSES), net_of(spec, tmp_path, backend=backend)
     assert made.module.runs["learn"].emitted.chunk == chunk
-    assert differing(want, ran(spec, tmp_path, backend="cpu")) == {}
+    assert differing(want, ran(spec, tmp_path, backend=backend)) == {}
 
 
 def test_nothing_is_exchanged_where_weights_change_at_every_step(tmp_path: Path) -> None:
