@@ -72,5 +72,15 @@ def free_memory(cuda: Any) -> tuple[int, int] | None:
 
     if config.ENABLE_CUDASIM:
         return None
-    free, total = cuda.current_context().get_memory_info()
+    context = cuda.current_context()
+    context.deallocations.clear()  # what is no longer used is given back late
+    free, total = context.get_memory_info()
     return int(free), int(total)
+
+
+def select(cuda: Any) -> None:
+    """Run on the chosen card."""
+    from numba.cuda.core import config
+
+    config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # one thread is what some kernels are for
+    cuda.select_device(chosen())

@@ -45,9 +45,13 @@ else:
     mul_s, mul_d = libdevice.fmul_rn, libdevice.dmul_rn
     fma_s, fma_d = libdevice.fmaf_rn, libdevice.fma_rn
 
-    # The bounds keep the compiler from using more registers than so many threads can have.
-    one_block = cuda.jit(cache=True, launch_bounds=ONE)
-    many_blocks = cuda.jit(cache=True, launch_bounds=MANY)
+    def one_block(function):
+        """A kernel of blocks that each work on a row; the bound keeps registers for so many threads."""
+        return cuda.jit(function, cache=True, launch_bounds=ONE, lto=False)
+
+    def many_blocks(function):
+        """A kernel of blocks that work together on all places."""
+        return cuda.jit(function, cache=True, launch_bounds=MANY, lto=False)
 
     # Inlined before types are known: compiling a function by itself would need a device.
     device = cuda.jit(device=True, inline="always")

@@ -17,7 +17,7 @@ from snc.codegen.kernel import KernelSource, load_text
 from snc.codegen.run import MADE, Run, graphs
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
-from snc_cuda.card import chosen
+from snc_cuda.card import select
 from snc_cuda.code import GRID, MANY, ONE
 from snc_cuda.driver import CudaEmitted, emit_graph
 from snc_cuda.memory import DeviceMemory, HostMemory, refuse_too_large
@@ -115,7 +115,7 @@ class CudaRun(Run):
         self.threads = (3, 2) if self.simulated else (ONE, MANY)
         self.arrays: DeviceMemory | HostMemory = DeviceMemory(cuda)
         if not self.simulated:
-            cuda.select_device(chosen())
+            select(cuda)
             return
         if dtype == "float64":
             self.arrays = HostMemory()

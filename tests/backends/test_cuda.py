@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import snc_cuda
@@ -13,7 +16,7 @@ import snc_cuda.memory
 import snc_cuda.reductions
 import snc_cuda.sums
 from cuda_cases import WAYS, changed, here, launched_at_every_step, program, threads
-from networks import CASES, CONFORMANCE, Net, check_golden, golden, net, net_of
+from networks import CASES, CONFORMANCE, GOLDENS, Net, check_golden, difference, golden, net, net_of
 from odd_specs import REFUSED, TEXTS, odd
 from random_specs import compare, spec_of
 from snc_cuda import backend
@@ -83,12 +86,12 @@ def test_bits_depend_neither_on_threads_nor_on_blocks_nor_on_launches() -> None:
         assert left_behind("tp_dense2") == found
 
 
-@pytest.mark.parametrize("case", ["stllr_recurrent_bp", "tp_recurrent"])
+@pytest.mark.parametrize("case", ["stllr_recurrent_bp", "stllr_recurrent_bp_online"])
 def test_tiles_leave_the_bits_of_plain_owners(case: str) -> None:
-    """Rows of a product are added in the same order; the first golden sums traces, which are dense."""
+    """Rows of a product are added in the same order: all steps of a chunk at once, or one step at a time."""
     with changed(snc_cuda.sums, OWNERS=0):
         plain = left_behind(case)
-        with changed(snc_cuda.sums, TILED=0):
+        with changed(snc_cuda.sums, TILED=0, silent=lambda f, name: False):
             assert "cuda.shared.array" in backend.emit(program(CONFORMANCE / f"{case}.snc")).text
             assert left_behind(case) == plain
 
@@ -190,3 +193,26 @@ def test_the_peak_is_known_before_the_run(small: Net) -> None:
 
 def test_the_simulator_makes_it_available() -> None:
     assert snc_cuda.backend.unavailable() is None
+
+
+def test_a_batch_from_a_file_runs_as_on_the_reference(tmp_path: Path) -> None:
+    def ran(name: str) -> dict[str, np.ndarray]:
+        out = tmp_path / f"{name}.h5"
+        spec, batch = CONFORMANCE / "tp_dense2.snc", GOLDENS / "tp_dense2.h5"
+        flags = ("--record", "h1.trace", "--dtype", "float64", "--backend", name)
+        command = [sys.executable, "-m", "snc", "run", spec, "--batch", batch, "--out", out, *flags]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        found: dict[str, np.ndarray] = {}
+        with h5py.File(out) as file:
+            file.visititems(
+                lambda path, item: (
+                    found.update({path: item[()]}) if isinstance(item, h5py.Dataset) else None
+                )
+            )
+        return found
+
+    want, got = ran("reference"), ran("cuda")
+    assert want.keys() == got.keys()
+    assert {"record/h1/trace", "gradient/h2/weight", "params_after/out/weight"} <= want.keys()
+    assert {k: e for k in want if (e := difference(want[k].astype(float), got[k])) > 1e-9} == {}
