@@ -6,6 +6,7 @@ import hashlib
 import math
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from types import ModuleType
 from typing import Any
@@ -138,13 +139,18 @@ class CudaRun(Run):
         kernel[min(blocks, 2 if self.simulated else 65535), side * side](*arguments)
 
     def together(self) -> int:
-        """How many blocks can wait for each other; in the simulator only one can."""
+        """How many blocks work on a whole sequence: as many as can wait for each other and have work."""
+        return min(self.resident, max(self.size[1], GRID // MANY))
+
+    @cached_property
+    def resident(self) -> int:
+        """How many blocks of the one kernel are on the card at the same time; in the simulator only one is."""
         if self.simulated:
             return 1
         kernel = self.emitted.kernels[-1]
         made = self.whole.compile(signature(kernel, self.emitted, self.dtype))
         most: int = made.max_cooperative_grid_blocks(self.threads[1])
-        return min(most, max(self.size[1], GRID // MANY))
+        return most
 
     def block(self, width: int, most: int) -> int:
         """Threads of a block: whole warps, on a device."""

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 import snc_cuda.code
+import snc_cuda.driver
 import snc_cuda.whole
 from snc_cuda import backend
 from snc_cuda.module import CudaRun
@@ -56,7 +57,14 @@ def launched_at_every_step() -> AbstractContextManager[None]:
     return changed(snc_cuda.code, LAUNCH=-1)
 
 
-WAYS = (whole, launched, launched_at_every_step)
+@contextmanager
+def whole_in_parts() -> Iterator[None]:
+    """One kernel for a sequence, with a barrier of the grid between all parts of all steps."""
+    with launched_at_every_step(), changed(snc_cuda.driver, fits=lambda calls: True):
+        yield
+
+
+WAYS = (whole, launched, launched_at_every_step, whole_in_parts)
 
 
 @contextmanager

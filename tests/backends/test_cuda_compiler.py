@@ -57,6 +57,22 @@ def test_a_product_is_rounded_before_it_is_added() -> None:
     assert done.stdout.split() == ["1", "0", "0", "1"], done.stderr
 
 
+ROUNDING = """
+import math
+from numba import cuda, float32
+def kernel(x):
+    x[0] = x[1] / x[2]
+    x[3] = math.sqrt(x[4])
+text, _ = cuda.compile_ptx(kernel, (float32[::1],), cc=(9, 0))
+print(text.count("div.rn.f32"), text.count("sqrt.rn.f32"), text.count(".approx"), text.count(".ftz"))
+"""
+
+
+def test_quotients_and_roots_are_rounded_as_on_the_cpu() -> None:
+    done = without_simulator("-c", ROUNDING)
+    assert done.stdout.split() == ["1", "1", "0", "0"], done.stderr
+
+
 def test_without_a_driver_one_sentence_says_so() -> None:
     done = without_simulator(
         "-m", "snc", "train", "examples/digits.snc", "--backend", "cuda", CUDA_VISIBLE_DEVICES=""
