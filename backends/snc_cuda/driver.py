@@ -8,10 +8,11 @@ from snc.codegen.arrays import Arrays, ArraySpec, length, widths
 from snc.codegen.prepare import prepared, refuse_lost_records, refuse_short_sweeps
 from snc.codegen.stages import Emitted
 from snc.codegen.writer import Writer
-from snc.graph.graph import Graph, Group, Node
+from snc.graph.graph import Graph, Group
 from snc.program.schedule import at_first, schedule
 from snc_cuda.code import CudaCode, Kernel, Launch, StageCalls, fill, loops_of
 from snc_cuda.function import CudaFunction
+from snc_cuda.gates import Gates, due_text
 from snc_cuda.sums import collect
 from snc_cuda.whole import call, fits, rendered, section
 
@@ -52,6 +53,11 @@ class Driver:
     code: CudaCode
     w: Writer = field(default_factory=Writer)
     calls: list[Launch] = field(default_factory=list)
+
+    @property
+    def gates(self) -> Gates:
+        """Which steps and updates are open."""
+        return Gates(self.code)
 
     @property
     def used(self) -> list[str]:
@@ -169,10 +175,10 @@ class Driver:
         w, code = self.w, self.code
         collects = [n for n in graph.nodes if n.op == "collect"]
         if graph.groups or any(not write.group for write in graph.writes):
-            self._gates(graph, collects)
+            self.launch([self.gates.launch(collects)])
         for node in collects:
             first = at_first(graph, node.args[1])
-            self.launch(collect(code, node, "" if first else self._opened(node.args[1])))
+            self.launch(collect(code, node, "" if first else self.gates.opened(node.args[1])))
         updates = {g.name: self._update(g) for g in graph.groups}
         for g in graph.groups:
             self._when(g, updates[g.name][0])
@@ -181,7 +187,7 @@ class Driver:
         gates = dict.fromkeys(x.gate for x in graph.writes if not x.group)
         for k, gate in enumerate(gates):
             writes = [x for x in graph.writes if not x.group and x.gate == gate]
-            opened = self._opened(gate)
+            opened = self.gates.opened(gate)
             code.guard = "" if opened == "True" else f"not ({opened.replace('[k]', '[0]')})"
             made = code.plain(f"{code.name}_next_{k}", [], writes, step=True)
             code.guard = ""
@@ -205,74 +211,6 @@ class Driver:
             with self.w.block(f"if {due}"):
                 self.launch(launches)
 
-    def _flags(self) -> str:
-        """For each group whether anything was summed since its last update, and whether it is updated now."""
-        count = len(self.code.plan.graph.groups)
-        return self.code.arrays.add("flags", "flags", "", (str(2 * count),), "I")
-
-    def _opened(self, gate: str) -> str:
-        """Whether a gate is open at step k of the chunk, as code."""
-        code = self.code
-        node = code.plan.graph.by_name[code.resolved(gate)]
-        if node.op == "const":
-            return "True" if node.get("value") else "False"
-        name = "open_" + code.arrays.identifier(node)
-        code.arrays.add(name, "open", gate, ("K",), "U")
-        return f"{name}[k] != 0"
-
-    def _gates(self, graph: Graph, collects: list[Node]) -> None:
-        """One thread finds which gates are open at which steps, and which groups are updated."""
-        code = self.code
-        f = code.function(f"{code.name}_gates")
-        plain = [n for n in collects if not at_first(graph, n.args[1])]
-        opened_by = (gate for n in plain for gate in (n.args[1], n.args[-1]))
-        gates = dict.fromkeys([*opened_by, *(g.gate for g in graph.groups),
-                               *(x.gate for x in graph.writes if not x.group)])  # fmt: skip
-        lines = Writer()
-        with lines.block("if first == 0"):
-            self._gate_steps(f, lines, list(gates), plain)
-            for g in graph.groups:
-                at = 2 * graph.groups.index(g)
-                due = due_text(g)
-                if g.every == 1 and g.unit == "steps":
-                    due = self._opened(g.gate).replace("[k]", "[0]")
-                flags = self._flags()
-                lines(f"{flags}[{at + 1}] = {flags}[{at}] if {due} else 0")
-        numbers = ("t0", "t1", "steps", "T", "B")
-        self.launch([Launch(code.add(f.name, "many", "1", numbers, lines.lines), ("1",))])
-
-    def _gate_steps(
-        self, f: CudaFunction, lines: Writer, gates: list[str], collects: list[Node]
-    ) -> None:
-        code, graph = self.code, self.code.plan.graph
-        names = [g.name for g in graph.groups]
-        inner = Writer()
-        for gate in gates:
-            opened = self._opened(gate)
-            if opened in ("True", "False"):
-                continue
-            node = code.resolved(gate)
-            if code.plan.place[node] == "control":
-                value = f.control(node)
-            else:
-                value = f.at(f.array_of(node), "0")
-            inner(f"{opened.removesuffix(' != 0')} = 1 if {value} != 0 else 0")
-        for gate, group in dict.fromkeys((n.args[-1], n.get("group")) for n in collects):
-            opened = self._opened(gate)
-            if opened == "True":
-                inner(f"{self._flags()}[{2 * names.index(group)}] = 1")
-            elif opened != "False":
-                with inner.block(f"if {opened}"):
-                    inner(f"{self._flags()}[{2 * names.index(group)}] = 1")
-        if not inner.lines:
-            return
-        with lines.block("for k in range(steps)"):
-            lines("t = t0 + k")
-            for name, value in f.controls.items():
-                lines(f"{name} = {value}")
-            for line in inner.lines:
-                lines(line)
-
     def _update(self, group: Group) -> tuple[list[Launch], list[Launch]]:
         """Kernels that compute an update, and that put it in place and begin anew."""
         code, name = self.code, f"{self.code.name}_update_{group.name}"
@@ -280,7 +218,7 @@ class Driver:
         at = graph.groups.index(group)
         writes = [w for w in graph.writes if w.group == group.name]
         roots = [x for w in writes for x in (w.value, w.gradient) if x]
-        code.guard = f"{self._flags()}[{2 * at + 1}] == 0"
+        code.guard = f"{self.gates.flags()}[{2 * at + 1}] == 0"
         compute = code.plain(name, code.needed(roots, "update"))
         f = code.function(f"{name}_write")
         code.arrays.add("updates", "updates", "", (str(len(graph.groups)),), "I")
@@ -294,7 +232,7 @@ class Driver:
             if node.op == "collect" and node.get("group") == group.name:
                 fill(f, code.arrays.specs["u_" + code.arrays.identifier(node)], "0")
         with f.body.block("if first == 0"):
-            f.body(f"{self._flags()}[{2 * at}] = 0")
+            f.body(f"{self.gates.flags()}[{2 * at}] = 0")
             f.body(f"updates[{at}] += 1")
         put += code.launches(f)
         code.guard = ""
@@ -314,15 +252,6 @@ class Driver:
                 f.body(f"{name}[{update}, i] = {source}")
 
         f.spread([("i", length(node.axes))], body)
-
-
-def due_text(group: Group) -> str:
-    """Whether the steps of a chunk end where a group may be updated, as code of the driver."""
-    if group.unit == "sequences":
-        return "t1 == T"
-    if group.every == 1:
-        return "True"
-    return f"t1 % {group.every} == 0 or t1 == T"
 
 
 __all__ = ["CudaEmitted", "emit_graph"]
