@@ -235,6 +235,7 @@ class CudaCode(GraphCode):
         f.emit(chosen, self.kept(f, chosen))
         for write in writes:
             self.write(f, write)
+            f.cut()  # one may read what another has written
         return self.launches(f, ("t", "k", "T", "B") if step else ("T", "B"))
 
 

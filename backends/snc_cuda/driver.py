@@ -226,6 +226,7 @@ class Driver:
             if write.gradient:
                 self._keep_gradient(f, write.stored, write.gradient, f"updates[{at}]")
             code.write(f, write)
+            f.cut()
         put = code.launches(f, ("want", "T", "B"))
         f = code.function(f"{name}_done")
         for node in graph.nodes:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-
 import pytest
-from cuda_cases import here, launched, launched_at_every_step, whole
+from cuda_cases import here, launched, launched_at_every_step
 from networks import CASES, check_golden
 
 pytestmark = here
 DENSE = [c for c in CASES if "conv" not in c and not c.startswith("tess")]
-TWICE = {"bptt_recurrent", "stllr_recurrent_bp_online", "tp_hard"}
+TWICE = ["bptt_recurrent", "stllr_recurrent_bp_online", "tp_hard"]
 
 
-@pytest.mark.parametrize("way", [whole, launched], ids=lambda w: w.__name__)
 @pytest.mark.parametrize("case", DENSE)
-def test_the_simulator_agrees_with_the_authors(
-    case: str, way: Callable[[], AbstractContextManager[None]]
-) -> None:
+def test_the_simulator_agrees_with_the_authors(case: str) -> None:
     """To 1e-9 of each array's largest magnitude, and in every spike, which the CPU's equal as well."""
-    with way():
-        check_golden(case, "cuda", "float64", again=case in TWICE and way is whole)
+    check_golden(case, "cuda", "float64", again=case in TWICE)
+
+
+@pytest.mark.parametrize("case", TWICE)
+def test_launches_for_every_stage_agree_with_the_authors(case: str) -> None:
+    with launched():
+        check_golden(case, "cuda", "float64")
 
 
 @pytest.mark.parametrize("case", ["stllr_recurrent_dfa", "tp_dense2"])
