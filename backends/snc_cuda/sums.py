@@ -20,6 +20,7 @@ NUMBERS = ("t0", "steps", "T", "B")
 
 OWNERS = 1 << 17  # threads that keep a large card busy
 TILED = 1 << 18  # weights that are enough for tiles, of which each has 4096
+ROWS = 1024  # terms of each weight from which on tiles pay
 
 
 def collect(code: CudaCode, node: Node, opened: str) -> list[Launch]:
@@ -103,12 +104,8 @@ class Product:
         """By tiles where both factors are dense, else by owners, who skip silent places; few of them share."""
         n = size(self.value.axes)
         self.f.fma = "fma_d" if self.inner else "fma_f"
-        if (
-            self.geometry.kind == "dense"
-            and n >= TILED
-            and not self.first
-            and not silent(self.f, self.names[1])
-        ):
+        large = self.geometry.kind == "dense" and n >= TILED and self.terms_of_one() >= ROWS
+        if large and not self.first and not silent(self.f, self.names[1]):
             return self.by_tiles()
         return self.by_slices(n) if n < OWNERS else self.by_owners()
 

@@ -1,8 +1,9 @@
 """A whole sequence in one kernel: the driver, on the device, with a barrier of the whole grid where it launches.
 
 A launch costs the host some 100 us where a kernel takes dozens of arrays, and a network that updates its
-weights at every step has dozens of kernels per step. Where all of them are small the grid stays on the
-device for the whole sequence (a cooperative launch).
+weights at every step has dozens of kernels per step. Where they are small the grid stays on the
+device for the whole sequence (a cooperative launch). Its threads are fewer than separate kernels would have:
+where those have much to do they win.
 """
 
 from __future__ import annotations
@@ -36,10 +37,11 @@ def rendered(
 
 
 def fits(calls: Sequence[Launch]) -> bool:
-    """Whether all kernels are small, and none needs blocks of its own shape: a rule on sizes."""
-    return all(c.kernel.way != "tiles" and c.steps <= SMALL for c in calls) and not any(
-        c.kernel.way == "many" and c.kernel.rows == "B" for c in calls
+    """Whether all kernels together are small, and none needs blocks of its own shape: a rule on sizes."""
+    own = any(
+        c.kernel.way == "tiles" or (c.kernel.way, c.kernel.rows) == ("many", "B") for c in calls
     )
+    return not own and sum(c.steps for c in calls) <= SMALL * len(calls)
 
 
 def section(launch: Launch) -> list[str]:

@@ -91,7 +91,7 @@ def test_tiles_leave_the_bits_of_plain_owners(case: str) -> None:
     """Rows of a product are added in the same order: all steps of a chunk at once, or one step at a time."""
     with changed(snc_cuda.sums, OWNERS=0):
         plain = left_behind(case)
-        with changed(snc_cuda.sums, TILED=0, silent=lambda f, name: False):
+        with changed(snc_cuda.sums, TILED=0, ROWS=0, silent=lambda f, name: False):
             assert "cuda.shared.array" in backend.emit(program(CONFORMANCE / f"{case}.snc")).text
             assert left_behind(case) == plain
 
