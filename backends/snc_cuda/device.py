@@ -58,11 +58,11 @@ else:
 
 
 @device
-def word(element, step, sample, epoch, k0, k1):
-    """One random word of a stream: Philox4x32-10 (Salmon et al. 2011); see snc/random.py."""
+def philox(element, step, sample, epoch, k0, k1):
+    """Philox4x32-10, four words for a counter and a key (Salmon et al. 2011); see snc/random.py."""
     mask = np.uint64(0xFFFFFFFF)
     half = np.uint64(32)
-    c0, c1 = np.uint64(element // 4), np.uint64(step)
+    c0, c1 = np.uint64(element), np.uint64(step)
     c2, c3 = np.uint64(sample), np.uint64(epoch)
     key0, key1 = np.uint64(k0), np.uint64(k1)
     for _ in range(10):
@@ -72,12 +72,19 @@ def word(element, step, sample, epoch, k0, k1):
         c1, c3 = q & mask, p & mask
         key0 = (key0 + np.uint64(0x9E3779B9)) & mask
         key1 = (key1 + np.uint64(0xBB67AE85)) & mask
+    return c0, c1, c2, c3
+
+
+@device
+def word(element, step, sample, epoch, k0, k1):
+    """One random word of a stream."""
+    c = philox(element // 4, step, sample, epoch, k0, k1)
     lane = element % 4
     if lane == 0:
-        return c0
+        return c[0]
     if lane == 1:
-        return c1
-    return c2 if lane == 2 else c3
+        return c[1]
+    return c[2] if lane == 2 else c[3]
 
 
 @device
@@ -115,6 +122,7 @@ __all__ = [
     "mul_d",
     "mul_s",
     "one_block",
+    "philox",
     "share",
     "taps",
     "word",

@@ -16,6 +16,8 @@ from snc_cuda.gates import Gates, due_text
 from snc_cuda.sums import collect
 from snc_cuda.whole import call, fits, rendered, section
 
+KEPT = ("state", "carry")  # a stage keeps a state itself, or takes it over from a later stage
+
 
 @dataclass
 class CudaEmitted(Emitted):
@@ -153,7 +155,7 @@ class Driver:
         f = code.function(f"{code.name}_before")
         specs = code.arrays.specs.values()
         for spec in [s for s in specs if s.role == "before"]:
-            now = next(s.name for s in specs if s.source == spec.source and s.role == "state")
+            now = next(s.name for s in specs if s.source == spec.source and s.role in KEPT)
             line = f"{spec.name}[b, i] = {now}[b, i]"
             f.spread(loops_of(spec), lambda line=line: f.body(line))  # type: ignore[misc]
         return code.launches(f)

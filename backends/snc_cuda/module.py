@@ -41,6 +41,7 @@ import math
 import numpy as np
 from numba import cuda
 from snc_cuda.device import *
+from snc_cuda.draws import *
 
 F = np.{dtype}
 D = np.float64
@@ -53,7 +54,10 @@ BACK = ("output", "record", "gradient")
 
 def emit_program(program: Program) -> KernelSource:
     """The text of both graphs of a program."""
-    used = hashlib.sha256(files("snc_cuda").joinpath("device.py").read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256()  # the compiler's cache looks at this file only
+    for module, name in (("snc_cuda", "device.py"), ("snc_cuda", "draws.py"), ("snc", "draws.py")):
+        digest.update(files(module).joinpath(name).read_bytes())
+    used = digest.hexdigest()[:12]
     parts = [
         HEADER.format(
             name=program.name,

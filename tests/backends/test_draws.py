@@ -97,7 +97,7 @@ def test_compiled_draws_are_the_same_to_the_bit() -> None:
 @pytest.fixture(scope="module")
 def nets(tmp_path_factory: pytest.TempPathFactory) -> list[Net]:
     folder = tmp_path_factory.mktemp("drawn")
-    return [net_of(SPEC, folder, backend=b, record=NAMES) for b in ("reference", "cpu")]
+    return [net_of(SPEC, folder, backend=b, record=NAMES) for b in ("reference", "cpu", "cuda")]
 
 
 def drawn(net: Net, samples: np.ndarray, **changes: object) -> dict[str, np.ndarray]:
@@ -107,17 +107,19 @@ def drawn(net: Net, samples: np.ndarray, **changes: object) -> dict[str, np.ndar
     return {**ran.outcome.records, "loss": np.array(ran.outcome.loss)}
 
 
-def test_both_backends_draw_the_same_bits_and_not_the_same_number_twice(nets: list[Net]) -> None:
-    want, got = (drawn(n, np.array([4, 9, 2])) for n in nets)
+def test_all_backends_draw_the_same_bits_and_not_the_same_number_twice(nets: list[Net]) -> None:
+    want, *others = (drawn(n, np.array([4, 9, 2])) for n in nets)
     for name in NAMES:
-        assert want[name].tobytes() == np.ascontiguousarray(got[name]).tobytes(), name
+        for got in others:
+            assert want[name].tobytes() == np.ascontiguousarray(got[name]).tobytes(), name
         assert np.unique(want[name][0]).size > 3, name
-    assert got["loss"] == pytest.approx(float(want["loss"]), rel=1e-12)
+    for got in others:
+        assert got["loss"] == pytest.approx(float(want["loss"]), rel=1e-12)
     for name, changes in {"a": True, "b": True, "c": True, "d": False, "e": False}.items():
         assert changes == (not np.array_equal(want[name][0], want[name][1])), name
 
 
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("which", [0, 1, 2])
 def test_a_sample_draws_the_same_alone_and_in_any_batch(nets: list[Net], which: int) -> None:
     whole = drawn(nets[which], np.array([4, 9, 2, 30]))
     alone = drawn(nets[which], np.array([9]), number=3)
