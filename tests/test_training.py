@@ -253,13 +253,14 @@ class KillAt(Silent):
 
 def test_killed_within_a_turn_it_goes_on_to_the_same_bytes(spec: Path, tmp_path: Path) -> None:
     from snc.compile import load
-    from snc.engine.run import Case
-    from snc.session import data_sets
+    from snc.session import PlannedData
 
     compiled = load(spec, "gathered", {"train.epochs": "2"}, backend="reference", dtype="float32")
     phases = tuple(from_compiled(c) for c in compiled)
-    sets = data_sets(None, [Case("", phases)])
-    data: list[PhaseData] = [sets.of(phase) for phase in phases]
+    planned = PlannedData(None)
+    for phase in phases:
+        planned.plan(phase.plan)
+    data: list[PhaseData] = [planned.sets.of(phase.plan) for phase in phases]
 
     def go(path: Path, watch: Silent | None = None) -> dict[str, bytes]:
         options = Options(backend="reference", save_batches=1)

@@ -106,7 +106,7 @@ def taps(i, before, after, antialias, corners):
 
 
 @device
-def share(j, place, reach, total):
+def tap_weight(j, place, reach, total):
     """The share of pixel j in what is at a place."""
     return max(1.0 - abs(j - place) / reach, 0.0) / total
 
@@ -123,7 +123,7 @@ __all__ = [
     "mul_s",
     "one_block",
     "philox",
-    "share",
+    "tap_weight",
     "taps",
     "word",
 ]

@@ -43,9 +43,9 @@ def resize(f: CudaFunction, node: Node, out: str) -> None:
         f.body(f"top, bottom, y, tall, down = taps(r, {down})")
         f.body(f"left, right, z, wide, across = taps(c, {across})")
         with f.body.block("for j in range(top, bottom + 1)"):
-            f.body("along = share(j, y, tall, down)")
+            f.body("along = tap_weight(j, y, tall, down)")
             with f.body.block("for m in range(left, right + 1)"):
-                f.body("weight = mul_d(along, share(m, z, wide, across))")
+                f.body("weight = mul_d(along, tap_weight(m, z, wide, across))")
                 f.body(f"total += mul_d({read(f'(j * {width} + m) * {channels} + o')}, weight)")
 
     def backward() -> None:
@@ -58,7 +58,9 @@ def resize(f: CudaFunction, node: Node, out: str) -> None:
             ):
                 f.body(f"left, right, z, wide, across = taps(c, {across})")
                 with f.body.block("if m >= left and m <= right"):
-                    f.body("weight = mul_d(share(j, y, tall, down), share(m, z, wide, across))")
+                    f.body(
+                        "weight = mul_d(tap_weight(j, y, tall, down), tap_weight(m, z, wide, across))"
+                    )
                     f.body(
                         f"total += mul_d({read(f'(r * {columns} + c) * {channels} + o')}, weight)"
                     )

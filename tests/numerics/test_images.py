@@ -81,14 +81,21 @@ def test_between_pixels_the_image_is_interpolated(tmp_path: Path) -> None:
     np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
-@pytest.mark.parametrize("other", ["cpu", "cuda"])
+EXPRESSIONS = [
+    "warp(x, flow)", "warp(flow, x)", "resize(flow, [5, 3], antialias = true)",
+    "resize(flow, [4, 11], align_corners = true)", "difference(flow, over = height)",
+    "warp(resize(difference(x, over = width), [6, 8]), flow)",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "expression",
+    ("expression", "other"),
     [
-        "warp(x, flow)", "warp(flow, x)", "resize(flow, [5, 3], antialias = true)",
-        "resize(flow, [4, 11], align_corners = true)", "difference(flow, over = height)",
+        *((e, "cuda") for e in EXPRESSIONS),
+        *(pytest.param(e, "cpu", marks=pytest.mark.slow) for e in EXPRESSIONS[:-1]),
+        (EXPRESSIONS[-1], "cpu"),  # all three at once: each compilation takes seconds
     ],
-)  # fmt: skip
+)
 def test_backends_agree_on_images(expression: str, other: str, tmp_path: Path) -> None:
     outcomes = []
     for backend in ("reference", other):

@@ -82,7 +82,7 @@ def test_the_derivative_through_time_is_that_of_finite_differences(
     np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("derivative", ["bptt", "gradient"])
+@pytest.mark.parametrize("derivative", ["bptt", pytest.param("gradient", marks=pytest.mark.slow)])
 def test_spiking_neurons_learn_their_leak_and_threshold_on_both_backends(
     derivative: str, tmp_path: Path
 ) -> None:

@@ -106,8 +106,14 @@ def test_the_exchanged_run_gives_the_same_numbers(
     assert differing(want, ran(spec, tmp_path, without=("merge_products",))) == {}
 
 
-@pytest.mark.parametrize("backend", ["cpu", "cuda"])
-@pytest.mark.parametrize("chunk", [1, 3, 4, 11])
+@pytest.mark.parametrize(
+    ("backend", "chunk"),
+    [
+        ("cpu", 3),
+        *(pytest.param("cpu", chunk, marks=pytest.mark.slow) for chunk in (1, 4, 11)),
+        *(("cuda", chunk) for chunk in (1, 3, 4, 11)),
+    ],
+)
 def test_compiled_backends_agree_in_chunks_of_any_length(
     chunk: int, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
