@@ -30,7 +30,7 @@ UNTRACED := tests/backends tests/numerics tests/properties tests/test_language.p
 test: $(STAMP) check ## everything that must hold; coverage of all but the tests that tracing slows down
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(UNTRACED:%=--ignore %) \
 		--cov --cov-report=term-missing:skip-covered --cov-fail-under=90
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(UNTRACED)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(UNTRACED)
 
 slow: $(STAMP) ## the tests that take minutes of compilation
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow

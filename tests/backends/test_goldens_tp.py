@@ -13,7 +13,7 @@ def cases(quick: set[str]) -> list[object]:
     return [c if c in quick else pytest.param(c, marks=pytest.mark.slow) for c in HERE]
 
 
-@pytest.mark.parametrize("case", cases({"tp_dense2", "tp_recurrent"}))
+@pytest.mark.parametrize("case", cases({"tp_recurrent"}))
 def test_the_cpu_agrees_with_the_authors(case: str) -> None:
     check_golden(case, "cpu", "float64")
 
