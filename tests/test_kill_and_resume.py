@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 SPEC = Path(__file__).parents[1] / "examples" / "digits.snc"
-FLAGS = ("--seed", "1", "--epochs", "4", "--set", "network.hidden=40", "--set", "train.batch=8")
+# An epoch takes a tenth of a second or more: thirty leave seconds in which a run can be caught at work.
+EPOCHS = 30
+FLAGS = ("--seed", "1", "--set", "network.hidden=40", "--set", "train.batch=8")
 
 
 def command(out: Path, threads: int, *more: str) -> list[str]:
-    train = [sys.executable, "-m", "snc", "train", str(SPEC), *FLAGS]
+    train = [sys.executable, "-m", "snc", "train", str(SPEC), *FLAGS, "--epochs", str(EPOCHS)]
     return [*train, "--threads", str(threads), "--out", str(out), *more]
 
 
@@ -47,7 +49,7 @@ def killed_in_an_epoch(out: Path, threads: int) -> str:
         while log.read_text().count("test loss") < 2 and time.monotonic() < end:
             assert run.poll() is None, log.read_text()
             time.sleep(0.02)
-        time.sleep(0.15)
+        time.sleep(0.05)
         assert run.poll() is None, "it was over before it could be killed"
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
@@ -65,7 +67,7 @@ def unbroken(tmp_path_factory):
 def test_a_killed_run_ends_with_the_bytes_of_an_unbroken_one(unbroken, tmp_path, threads):
     out = tmp_path / "run"
     printed = killed_in_an_epoch(out, threads)
-    assert printed.count("test loss") < 4
+    assert printed.count("test loss") < EPOCHS
     before = weights(out)
     done = subprocess.run(
         command(out, threads, "--resume"), capture_output=True, text=True, check=False
