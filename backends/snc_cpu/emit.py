@@ -1,22 +1,71 @@
-"""A program's graphs to Numba source: one function per stage, and a driver that runs whole sequences."""
+"""A program's graphs to Numba source: one task per stage, and a driver that runs whole sequences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import networkx as nx
+
 from snc.codegen.arrays import Arrays, lead, length, widths
-from snc.codegen.function import Function, product_call
+from snc.codegen.function import Function
 from snc.codegen.nest import number, variable
 from snc.codegen.prepare import prepared, refuse_lost_records, refuse_short_sweeps
 from snc.codegen.stages import Emitted, GraphCode
 from snc.codegen.writer import Writer
+from snc.graph.geometry import Geometry
 from snc.graph.graph import Graph, Group, Node, Write
 from snc.program.schedule import at_first, schedule
+from snc_cpu.calls import Call, Operand, Piece, product_of, product_text, task_of
+from snc_cpu.tasks import ARRAYS, CALLS, SIZES
+
+KINDS = {"F": "F", "D": "D", "I": "np.int64", "U": "np.uint8", "Q": "np.uint64"}
 
 
+@dataclass
+class CpuEmitted(Emitted):
+    """The code of one graph; `tasks` are its functions, in the order in which the driver is given them."""
+
+    tasks: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass
 class CpuCode(GraphCode):
     """Emission of one graph."""
+
+    tasks: dict[str, str] = field(default_factory=dict)  # name -> text
+    places: dict[str, int] = field(default_factory=dict)  # array -> its place in the table
+    calls: list[Call] = field(default_factory=list)
+    sampled: set[str] = field(default_factory=set)  # tasks of one sample
+
+    def place(self, array: str) -> int:
+        """Where the address of an array stands in the table."""
+        return self.places.setdefault(array, ARRAYS + len(self.places))
+
+    def heads(self, w: Writer, body: Sequence[str], places: Mapping[str, int]) -> None:
+        """The sizes and arrays that a function reads from a table."""
+        shapes = {a: self.arrays.specs[a].shape for a in places}
+        text = "\n".join([*body, *(part for shape in shapes.values() for part in shape)])
+        for place, size in enumerate(SIZES):
+            if re.search(rf"\b{size}\b", text):
+                w(f"{size} = number(memory, {place})")
+        for name, shape in shapes.items():
+            kind = KINDS[self.arrays.specs[name].dtype]
+            sizes = ", ".join(shape) + ("," if len(shape) == 1 else "")
+            w(f"{name} = array(memory, {places[name]}, {kind}, ({sizes}))")
+
+    def add_task(self, name: str, index: str, body: Writer, arrays: Iterable[str]) -> str:
+        """One task, of what it does for an index."""
+        w = Writer()
+        w("@task")
+        with w.block(f"def {name}({index}, t0, t1, memory)"):
+            self.heads(w, body.lines, {a: self.place(a) for a in arrays})
+            for line in body.lines:
+                w(line) if line else w()
+        self.tasks[name] = w.text()
+        return name
 
     def _scratch(self, f: Function, node: Node) -> str:
         name = "a_" + self.arrays.identifier(node)
@@ -69,70 +118,118 @@ class CpuCode(GraphCode):
         f.body(f"{f.whole('copy', source)}({f.previous(source)}, {now})")
 
     def _finish(self, f: Function, backward: bool) -> str:
-        """Put a stage function together with the loop over samples that calls it."""
-        arguments = ", ".join(["t0", "t1", "T", "B", *f.used])
+        """Put a stage together: its steps, and what is made before them."""
         w = Writer()
-        head = f"def {f.name}({'b, ' if f.sample else ''}{arguments})"
-        w("@njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)")
-        with w.block(head):
-            for name, value in f.heads.items():
-                w(f"{name} = {value}")
-            order = "range(t1 - 1, t0 - 1, -1)" if backward else "range(t0, t1)"
-            with w.block(f"for t in {order}"):
-                w("k = t - t0")
-                for name, value in f.views.items():
-                    w(f"{name} = {value}")
-                for name, value in f.controls.items():
-                    w(f"{name} = {value}")
-                for line in f.body.lines:
-                    w(line) if line else w()
+        for name, value in f.heads.items():
+            w(f"{name} = {value}")
+        order = "range(t1 - 1, t0 - 1, -1)" if backward else "range(t0, t1)"
+        with w.block(f"for t in {order}"):
+            w("k = t - t0")
+            _step(w, f)
         if f.sample:
-            w()
-            w()
-            w("@njit(cache=True, parallel=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)")
-            with w.block(f"def {f.name}_all({arguments})"), w.block("for b in prange(B)"):
-                w(f"{f.name}(np.int64(b), {arguments})")  # else compiled for unsigned ones too
-        name = f"{f.name}_all" if f.sample else f.name
-        self.functions.append((name, list(f.used), w.text()))
-        return name
+            self.sampled.add(f.name)
+        return self.add_task(f.name, "b" if f.sample else "_", w, f.used)
 
-    def plain(
-        self,
-        name: str,
-        nodes: Iterable[Node],
-        writes: Iterable[Write] = (),
-        step: bool = False,
-        transposes: bool = False,
-    ) -> str:
-        """A function outside the steps: what is fixed between updates, or an update.
+    # outside the steps ----------------------------------------------------------------------------------
 
-        With `step` it reads values of the step t0, which is a chunk of its own. With `transposes` it
-        ends with the transposed weights that stages asked for.
+    def phase(
+        self, name: str, nodes: Iterable[Node], writes: Iterable[Write] = (), step: bool = False
+    ) -> list[range]:
+        """What is fixed between updates, or an update: calls that may run side by side, one range after another.
+
+        With `step` it reads values of the step t0, which is a chunk of its own.
         """
-        f = Function(name, self.plan, self.arrays, self.wide, False, -1)
-        writes = list(writes)
         chosen = [n for n in nodes if n.op not in ("const", "stored", "scalar", "collect")]
-        f.emit(chosen, self.kept(f, chosen))
+        made = []
+        for k, level in enumerate(self._levels(chosen)):
+            made.append(self._calls(f"{name}_{k}", [self._piece(part, (), step) for part in level]))
+        if writes := list(writes):
+            pieces = [self._piece((), [w], step) for w in writes]
+            made.append(self._calls(f"{name}_write" if chosen else name, pieces))
+        return made
+
+    def transposes(self, name: str) -> list[range]:
+        """The transposed weights that stages asked for."""
+        pieces = []
+        for array, (weight, rows, columns) in self.arrays.transposes.items():
+            f = self._outside()
+            f.body(f"transpose({f.array_of(weight)}, {f.use(array)}, {rows}, {columns})")
+            pieces.append(self._finished(f, False))
+        return [self._calls(name, pieces)] if pieces else []
+
+    def _outside(self) -> Function:
+        return Function("", self.plan, self.arrays, self.wide, False, -1)
+
+    def _piece(self, nodes: Sequence[Node], writes: Sequence[Write], step: bool) -> Piece:
+        f = self._outside()
+        f.emit(nodes, self.kept(f, list(nodes)))
         for write in writes:
             self.write(f, write)
-        for array, (weight, rows, columns) in self.arrays.transposes.items() if transposes else ():
-            shape = self.arrays.numbers((rows, columns))
-            f.body(f"transpose({f.array_of(weight)}, {f.use(array)}, {shape})")
-        arguments = ", ".join([*(["t0"] if step else []), "T", "B", *f.used])
-        w = Writer()
-        w("@njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)")
-        with w.block(f"def {name}({arguments})"):
-            if step:
-                w("t, k = t0, 0")
-            for made, value in [*f.views.items(), *f.controls.items()]:
-                w(f"{made} = {value}")
-            for line in f.body.lines:
-                w(line) if line else w()
-        self.functions.append((name, list(f.used), w.text()))
-        return name
+        return self._finished(f, step)
+
+    def _finished(self, f: Function, step: bool) -> Piece:
+        body, w = Writer(), Writer()
+        if step:
+            body("t, k = t0, 0")
+        _step(body, f)
+        for name in f.used:
+            self.place(name)
+        self.heads(w, body.lines, {a: ARRAYS + k for k, a in enumerate(f.used)})
+        return Piece((*w.lines, *body.lines), tuple(f.used))
+
+    def _calls(self, name: str, pieces: Sequence[Piece]) -> range:
+        """Calls of pieces; those of one form are one task."""
+        first = len(self.calls)
+        forms: dict[tuple[str, ...], list[Piece]] = {}
+        for piece in pieces:
+            forms.setdefault(piece.form, []).append(piece)
+        for k, alike in enumerate(forms.values()):
+            task = f"{name}_{k}" if len(forms) > 1 else name
+            self.tasks[task], calls = task_of(task, alike)
+            self.calls += calls
+        return range(first, len(self.calls))
+
+    def _levels(self, nodes: Sequence[Node]) -> list[list[list[Node]]]:
+        """Nodes in levels, each in parts that do not read one another.
+
+        Single numbers and arrays take turns: else a number that all updates read would tie them together.
+        """
+        f, mine = self._outside(), {n.name: n for n in nodes}
+        level: dict[str, int] = {}
+        readers: dict[str, list[Node]] = {n.name: [] for n in nodes}
+        for n in nodes:
+            sources = [mine[a] for a in f.sources(n) if a in mine]
+            for a in sources:
+                readers[a.name].append(n)
+            level[n.name] = max(
+                (level[a.name] + (bool(a.axes) != bool(n.axes)) for a in sources), default=0
+            )
+        for n in reversed(nodes):
+            later = [level[r.name] - (bool(r.axes) != bool(n.axes)) for r in readers[n.name]]
+            level[n.name] = max(level[n.name], min(later, default=0))
+        graph = nx.Graph()
+        graph.add_nodes_from(mine)
+        for n in nodes:
+            near = [r for r in readers[n.name] if level[r.name] == level[n.name]]
+            graph.add_edges_from((n.name, r.name) for r in near)
+        found: list[list[list[Node]]] = [[] for _ in range(max(level.values(), default=-1) + 1)]
+        order = {n.name: k for k, n in enumerate(nodes)}
+        for part in nx.connected_components(graph):
+            names = sorted(part, key=order.__getitem__)
+            if any(mine[n].op != "rename" for n in names):
+                found[level[names[0]]].append([mine[n] for n in names])
+        return [sorted(parts, key=lambda p: order[p[0].name]) for parts in found if parts]
 
 
-def emit_graph(name: str, graph: Graph) -> Emitted:
+def _step(w: Writer, f: Function) -> None:
+    """What a function does at one step."""
+    for name, value in [*f.views.items(), *f.controls.items()]:
+        w(f"{name} = {value}")
+    for line in f.body.lines:
+        w(line) if line else w()
+
+
+def emit_graph(name: str, graph: Graph) -> CpuEmitted:
     """The code of one graph."""
     graph = prepared(graph)
     plan = schedule(graph)
@@ -140,17 +237,20 @@ def emit_graph(name: str, graph: Graph) -> Emitted:
     refuse_lost_records(graph, plan, "cpu")
     code = CpuCode(name, plan, Arrays(graph), widths(graph))
     stages = [code.stage(k) if plan.stages[k] else "" for k in range(len(plan.stages))]
-    refresh = code.plain(f"{name}_refresh", plan.of("fixed"), transposes=True)
+    refresh = code.phase(f"{name}_refresh", plan.of("fixed"))
+    refresh += code.transposes(f"{name}_transpose")
     driver = Driver(code, refresh, stages)
     text = driver.text()
-    parts = [t for _, _, t in code.functions]
-    specs = tuple(code.arrays.specs[a] for a in driver.used)
+    specs = tuple(code.arrays.specs[a] for a in code.places)
     recorded: dict[str, list[str]] = {}
     for record, value in graph.records:
         recorded.setdefault(code.resolved(value), []).append(record)
     numbers = [f"{name} = np.array({list(v)})" for name, v in sorted(code.arrays.tuples.items())]
-    body = "\n\n".join(["\n".join(numbers), *parts, text] if numbers else [*parts, text])
-    return Emitted(name, body, specs, tuple(code.arrays.rates), plan.chunk, graph, recorded)
+    parts = [*(["\n".join(numbers) + "\n"] if numbers else []), *code.tasks.values(), text]
+    rates, tasks, calls = tuple(code.arrays.rates), tuple(code.tasks), tuple(code.calls)
+    return CpuEmitted(
+        name, "\n\n".join(parts), specs, rates, plan.chunk, graph, recorded, tasks, calls
+    )
 
 
 @dataclass
@@ -158,19 +258,21 @@ class Driver:
     """The function that runs one whole sequence."""
 
     code: CpuCode
-    refresh: str
+    refresh: list[range]
     stages: list[str]
     used: dict[str, None] = field(default_factory=dict)
     w: Writer = field(default_factory=Writer)
     opens: dict[str, str] = field(default_factory=dict)  # gate node -> array of flags
     noted: set[tuple[str, str]] = field(default_factory=set)  # group and window: seen in this chunk
 
-    def call(self, name: str, *first: str) -> str:
-        """A call of an emitted function with the arrays it takes."""
-        arguments = next(a for n, a, _ in self.code.functions if n == name)
-        for a in arguments:
-            self.used.setdefault(a)
-        return f"{name}({', '.join([*first, *arguments])})"
+    def phase(self, levels: Sequence[range], first: str = "0", last: str = "0") -> None:
+        """Run the calls of a phase."""
+        for calls in levels:
+            self.w(f"together(calls, {calls.start}, {len(calls)}, {first}, {last})", self.of(calls))
+
+    def of(self, calls: range) -> str:
+        """The tasks of some calls, as a comment."""
+        return ", ".join(dict.fromkeys(self.code.calls[k].task for k in calls))
 
     def array(self, name: str) -> str:
         """An array the driver itself uses."""
@@ -187,7 +289,6 @@ class Driver:
         self.w = body
         body.depth = 1
         self._begin(graph)
-        body("ALWAYS, NEVER = np.ones(K, np.uint8), np.zeros(K, np.uint8)")
         with body.block("for t0 in range(0, T, K)"):
             body("t1 = min(t0 + K, T)")
             body("steps = t1 - t0")
@@ -195,8 +296,15 @@ class Driver:
                 body(f"copy_rows({self.array(before)}, {self.array(state)})")
             self._chunk(graph, groups, nexts)
         head = Writer()
-        head("@njit(cache=True)")
-        head(f"def {self.code.name}(T, B, K, want, {', '.join(self.used)}):")
+        head("@njit(cache=True, nogil=True)")
+        with head.block(f"def {self.code.name}(want, tasks, memory)"):
+            used = set(re.findall(r"(?:run|everywhere)\((\w+)", body.text()))
+            for place, name in enumerate(self.code.tasks):
+                if name in used:
+                    head(f"{name} = tasks[{place}]")
+            if self.code.calls:
+                head(f"calls = number(memory, {CALLS})", note="tasks and their tables")
+            self.code.heads(head, body.lines, {a: self.code.place(a) for a in self.used})
         return head.text() + body.text()
 
     def _before(self, graph: Graph) -> dict[str, str]:
@@ -227,22 +335,22 @@ class Driver:
             raise NotImplementedError(f"no stage keeps the state `{past.get('state')}`")
         return mine[0]
 
-    def _next_function(self, graph: Graph, number: int, gate: str) -> str:
+    def _next_function(self, graph: Graph, number: int, gate: str) -> list[range]:
         """A function that puts all `next` values of one gate in place."""
         writes = [w for w in graph.writes if not w.group and w.gate == gate]
-        return self.code.plain(f"{self.code.name}_next_{number}", [], writes, step=True)
+        return self.code.phase(f"{self.code.name}_next_{number}", [], writes, step=True)
 
-    def _group_functions(self, group: Group) -> tuple[str, str]:
+    def _group_functions(self, group: Group) -> tuple[list[range], list[range]]:
         """Functions that compute an update and that put it in place."""
         code, name = self.code, f"{self.code.name}_update_{group.name}"
         writes = [w for w in code.plan.graph.writes if w.group == group.name]
         roots = [x for w in writes for x in (w.value, w.gradient) if x]
-        compute = code.plain(name, code.needed(roots, "update"))
-        return compute, code.plain(f"{name}_write", [], writes=writes)
+        compute = code.phase(name, code.needed(roots, "update"))
+        return compute, code.phase(f"{name}_write", [], writes)
 
     def _begin(self, graph: Graph) -> None:
         w = self.w
-        w(self.call(self.refresh, "T", "B"))
+        self.phase(self.refresh)
         states = {s.source: n for n, s in self.code.arrays.specs.items() if s.role == "state"}
         carries = {s.source: n for n, s in self.code.arrays.specs.items() if s.role == "carry"}
         for s in graph.states:
@@ -275,12 +383,17 @@ class Driver:
             w(f"{'spread_rows' if rows else 'copy_row'}({self.array(array)}, {value})")
 
     def _chunk(
-        self, graph: Graph, groups: dict[str, tuple[str, str]], nexts: dict[str, str]
+        self,
+        graph: Graph,
+        groups: dict[str, tuple[list[range], list[range]]],
+        nexts: dict[str, list[range]],
     ) -> None:
         w = self.w
         for name in self.stages:
-            if name:
-                w(self.call(name, "t0", "t1", "T", "B"))
+            if name in self.code.sampled:
+                w(f"everywhere({name}, B, t0, t1, memory)")
+            elif name:
+                w(f"run({name}, 0, t0, t1, memory)")
         for node in graph.nodes:
             if node.op == "collect":
                 self._collect(node)
@@ -289,11 +402,11 @@ class Driver:
             w(f"fire_{g.name} = {self._due(g)} and filled_{g.name}")
             fires.append(f"fire_{g.name}")
             with w.block(f"if fire_{g.name}"):
-                w(self.call(groups[g.name][0], "T", "B"))
+                self.phase(groups[g.name][0])
         for g in graph.groups:
             with w.block(f"if fire_{g.name}"):
                 self._keep_gradients(graph, g)
-                w(self.call(groups[g.name][1], "T", "B"))
+                self.phase(groups[g.name][1])
                 for node in graph.nodes:
                     if node.op == "collect" and node.get("group") == g.name:
                         w(f"fill_row({self._total(node)}, 0)")
@@ -312,15 +425,15 @@ class Driver:
     def _total(self, node: Node) -> str:
         return self.array("u_" + self.code.arrays.identifier(node))
 
-    def _nexts(self, nexts: dict[str, str], fires: list[str]) -> None:
+    def _nexts(self, nexts: dict[str, list[range]], fires: list[str]) -> None:
         w = self.w
         for gate, function in nexts.items():
             with w.block(f"if {self._open(gate)}[0]"):
-                w(self.call(function, "t0", "T", "B"))
+                self.phase(function, "t0", "t1")
             fires = [*fires, "True"]
         if fires:
             with w.block(f"if {' or '.join(fires)}"):
-                w(self.call(self.refresh, "T", "B"))
+                self.phase(self.refresh)
 
     def _open(self, gate: str) -> str:
         """An array that says for each step of the chunk whether a gate is open; made once per chunk."""
@@ -330,7 +443,8 @@ class Driver:
         node = code.plan.graph.by_name[code.resolved(gate)]
         if node.op == "const":
             name = "ALWAYS" if node.get("value") else "NEVER"
-            self.opens[gate] = name
+            role = "always" if node.get("value") else "open"
+            self.opens[gate] = self.array(code.arrays.add(name, role, "", ("K",), "U"))
             return name
         ident = "open_" + code.arrays.identifier(node)
         self.array(code.arrays.add(ident, "open", gate, ("K",), "U"))
@@ -339,16 +453,11 @@ class Driver:
             text = f.control(node.name)
             f.use(ident)
             w = Writer()
-            w("@njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)")
-            with (
-                w.block(f"def {f.name}({', '.join(['t0', 't1', 'T', 'B', *f.used])})"),
-                w.block("for t in range(t0, t1)"),
-            ):
+            with w.block("for t in range(t0, t1)"):
                 for n, value in f.controls.items():
                     w(f"{n} = {value}")
                 w(f"{ident}[t - t0] = {text} != 0")
-            code.functions.append((f.name, list(f.used), w.text()))
-            self.w(self.call(f.name, "t0", "t1", "T", "B"))
+            self.w(f"run({code.add_task(f.name, '_', w, f.used)}, 0, t0, t1, memory)")
         else:
             history = self.array("h_" + code.arrays.identifier(node))
             with self.w.block("for k in range(steps)"):
@@ -364,16 +473,10 @@ class Driver:
         )
         if at_first(graph, node.args[1]):
             signal, pre = (graph.by_name[code.resolved(a)] for a in value.args)
-            front, past = (
-                self.array(f"f_{code.arrays.identifier(signal)}"),
-                self.array(self._past(pre)),
-            )
-            a, z = (f"{x}.reshape((1, *{x}.shape))" for x in (front, past))
-            w(
-                product_call(
-                    code.arrays, value.get("geometry"), total, a, z, "ALWAYS", "np.int64(1)"
-                )
-            )
+            code.arrays.add("ALWAYS", "always", "", ("K",), "U")
+            names = f"f_{code.arrays.identifier(signal)}", self._past(pre)
+            factors = [self._factor(name, False) for name in names]
+            self._product(value.get("geometry"), total, factors, "ALWAYS", "t0 + 1")
             return
         gate = self._open(node.args[1])
         self._fill(group, self._open(node.args[-1]))
@@ -401,8 +504,21 @@ class Driver:
             ):
                 w(f"{total}[i] += {text}")
             return
-        a, z = (self._operand(x) for x in value.args)
-        w(product_call(code.arrays, value.get("geometry"), total, a, z, gate, "steps"))
+        factors = [self._operand(x) for x in value.args]
+        self._product(value.get("geometry"), total, factors, gate, "t1")
+
+    def _product(
+        self, geometry: Geometry, total: str, factors: Sequence[Operand], gate: str, last: str
+    ) -> None:
+        """Add the products of a signal and what it is correlated with, of the steps from t0 to `last`, to a total."""
+        code = self.code
+        made, blocks = product_of(code.arrays, geometry, total, factors, gate)
+        for name in (total, *(f.array.name for f in factors), gate):
+            code.place(name)
+        code.calls.append(made)
+        code.tasks.setdefault(made.task, product_text(made.task))
+        table = f"number(calls, {2 * len(code.calls) - 1})"
+        self.w(f"everywhere({made.task}, {blocks}, t0, {last}, {table})", note=total)
 
     def _fill(self, group: str, window: str) -> None:
         """Note that a group has something to commit, if its window was open in this chunk."""
@@ -415,14 +531,19 @@ class Driver:
             with self.w.block("for k in range(steps)"), self.w.block(f"if {window}[k]"):
                 self.w(f"filled_{group} = True")
 
-    def _operand(self, name: str) -> str:
+    def _operand(self, name: str) -> Operand:
         """An operand of a weight product over the chunk."""
         node = self.code.plan.graph.by_name[self.code.resolved(name)]
         if node.op == "field":
-            return self.array(f"x_{node.get('name')}") + "[t0:t1]"
+            return self._factor(f"x_{node.get('name')}", True)
         if self.code.plan.place[node.name] != "sample":
             raise NotImplementedError(f"a weight product with `{node.op}`")
-        return self.array("h_" + self.code.arrays.identifier(node))
+        return self._factor("h_" + self.code.arrays.identifier(node), False)
+
+    def _factor(self, array: str, whole: bool) -> Operand:
+        """An array of [steps, B, values]; a value of one step only has no dimension for steps."""
+        spec = self.code.arrays.specs[array]
+        return Operand(spec, whole, int(spec.shape[-1]))
 
     def _due(self, group: Group) -> str:
         if group.unit == "sequences":

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from importlib.resources import files
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
+from snc.codegen.arrays import ArraySpec
 from snc.codegen.kernel import KernelSource, load_text
 from snc.codegen.run import Run, graphs
-from snc.codegen.stages import Emitted
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
-from snc_cpu.emit import emit_graph
+from snc_cpu.compilers import compile_tasks
+from snc_cpu.emit import CpuEmitted, emit_graph
+from snc_cpu.tasks import SIZES, address, compile_driver
 
-HEADER = '''"""{name}: emitted by snc for the CPU backend, {dtype}.
+HEADER = '''"""Emitted by snc for the CPU backend, {dtype}.
 
-T steps, B samples, K steps in a chunk. Arrays: p_ stored, w_ fixed between updates, t_ their transposes,
-x_ fed by the data, s_ states, c_ states read by other stages, b_ states before a chunk, f_ values at its
-first step, h_ histories of a chunk, u_ sums and updates, a_ scratch, o_ outputs, r_ records, g_ gradients.
-Values are channels last. Primitives {primitives}.
+T steps, B samples, K steps in a chunk, U updates of a sequence, R rates. Arrays: p_ stored, w_ fixed between
+updates, t_ their transposes, x_ fed by the data, s_ states, c_ states read by other stages, b_ states before
+a chunk, f_ values at its first step, h_ histories of a chunk, u_ sums and updates, a_ scratch, o_ outputs,
+r_ records, g_ gradients. Values are channels last. Primitives {primitives}.
 """
 
 import math
 
 import numpy as np
-from numba import njit, prange
-from snc_cpu.primitives import *
+from numba import njit
 from snc_cpu.draws import *
+from snc_cpu.primitives import *
+from snc_cpu.tasks import *
 
 REAL = np.{dtype}
 F = np.{dtype}
@@ -40,7 +45,7 @@ D = np.float64
 def emit_program(program: Program) -> KernelSource:
     """The text of both graphs of a program."""
     # The compiler's cache looks at this file only: another version of what it calls is another text.
-    parts = [HEADER.format(name=program.name, dtype=program.dtype, primitives=_called())]
+    parts = [HEADER.format(dtype=program.dtype, primitives=_called())]
     for name, graph in graphs(program):
         parts.append(emit_graph(name, graph).text)
     return KernelSource(program.name, "\n\n".join(parts), program)
@@ -52,6 +57,8 @@ def _called() -> str:
     for module, name in (
         ("snc_cpu", "primitives.py"),
         ("snc_cpu", "draws.py"),
+        ("snc_cpu", "tasks.py"),
+        ("snc_cpu", "machine.py"),
         ("snc", "draws.py"),
     ):
         digest.update(files(module).joinpath(name).read_bytes())
@@ -65,6 +72,8 @@ def load_program(kernel: KernelSource) -> CpuModule:
         name: CpuRun(emit_graph(name, graph), kernel.program.dtype, text)
         for name, graph in graphs(kernel.program)
     }
+    names = [name for run in runs.values() for name in run.emitted.tasks]
+    compile_tasks(text, names, len(kernel.text))
     for run in runs.values():
         run.compile()
     return CpuModule(runs)
@@ -93,18 +102,29 @@ class CpuModule:
 class CpuRun(Run):
     """One driver, compiled."""
 
-    def __init__(self, emitted: Emitted, dtype: str, text: ModuleType) -> None:
+    emitted: CpuEmitted
+
+    def __init__(self, emitted: CpuEmitted, dtype: str, text: ModuleType) -> None:
         super().__init__(emitted, dtype)
         self.text = text
+        self.driver = getattr(text, emitted.name)
+        self.tasks: dict[str, int] = {}
 
     def compile(self) -> None:
-        """Compile the driver, or read it from the cache, by one run on a sample of one step of zeros."""
-        arrays = []
-        for spec in self.emitted.specs:
-            axes = self.order[spec.source][0] if spec.role == "stored" else ()
-            kind = self.stored_kind(axes) if spec.role == "stored" else self.kind(spec)
-            arrays.append(np.zeros(self.shape(spec, 1, 1), kind))
-        getattr(self.text, self.emitted.name)(1, 1, 1, False, *arrays)
+        """Compile all functions, or read them from the cache."""
+        self.tasks = {name: address(getattr(self.text, name)) for name in self.emitted.tasks}
+        compile_driver(self.driver)
+
+    def array(self, spec: ArraySpec, store: Store, feed: Feed, updates: int) -> Any:
+        """The array for one place of the table, checked: the code takes it to be what it was told."""
+        if spec.role == "always":
+            return np.ones(self.shape(spec, *self.size), np.uint8)
+        found = super().array(spec, store, feed, updates)
+        kind, shape = self.kind(spec), self.shape(spec, *self.size, updates)
+        right = found.dtype == kind and found.size == math.prod(shape) and found.flags.c_contiguous
+        if not right:
+            raise TypeError(f"{spec.name}: {found.dtype} {found.shape}, not {kind} {shape}")
+        return found
 
     def __call__(self, store: Store, feed: Feed, gradients: bool) -> Outcome:
         """Run one sequence."""
@@ -115,15 +135,43 @@ class CpuRun(Run):
         arrays = {s.name: self.array(s, store, feed, updates) for s in self.emitted.specs}
         for name, state in self.kept_states:
             arrays[name][...] = self.places(state, store).reshape(arrays[name].shape)
-        driver = getattr(self.text, self.emitted.name)
-        driver(
-            steps,
-            batch,
-            self.chunk(steps),
-            gradients,
-            *(arrays[s.name] for s in self.emitted.specs),
-        )
+        sizes = steps, batch, self.chunk(steps), updates
+        table = Table(self.emitted, self.text, self.tasks, arrays, sizes)
+        self.driver(gradients, np.array(list(self.tasks.values()), np.int64), table.address)
         for name, state in self.kept_states:
             places = self.places(state, store)
             places[...] = arrays[name].reshape(places.shape)
         return self.outcome(arrays, gradients)
+
+
+class Table:
+    """Sizes and addresses as compiled code finds them; it must live as long as a call lasts."""
+
+    def __init__(
+        self,
+        emitted: CpuEmitted,
+        text: ModuleType,
+        tasks: dict[str, int],
+        arrays: dict[str, Any],
+        sizes: tuple[int, int, int, int],
+    ) -> None:
+        size = dict(zip(SIZES, (*sizes, max(1, len(emitted.rates))), strict=True))
+        addresses = {name: array.ctypes.data for name, array in arrays.items()}
+
+        def entry(given: int | float | str) -> Any:
+            if isinstance(given, int):
+                return given
+            if isinstance(given, float):
+                return int(np.float64(given).view(np.int64))
+            if given in size:
+                return size[given]
+            return addresses[given] if given in addresses else getattr(text, given).ctypes.data
+
+        self.tables = [np.array([entry(g) for g in c.table], np.int64) for c in emitted.calls]
+        pairs = zip(emitted.calls, self.tables, strict=True)
+        calls = [(tasks[c.task], table.ctypes.data) for c, table in pairs]
+        self.calls = np.array(calls, np.int64)
+        numbers = [*size.values(), self.calls.ctypes.data, *addresses.values()]
+        self.numbers = np.array(numbers, np.int64)
+        self.arrays = arrays
+        self.address = self.numbers.ctypes.data

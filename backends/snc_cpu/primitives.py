@@ -8,10 +8,12 @@ be reassociated by the compiler inside one row (SEMANTICS 10.1), never across ow
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
+
+from snc_cpu.tasks import array, number, rows_from
 
 PRODUCT = {"reassoc", "contract", "nsz", "arcp"}
-LARGEST = 352  # presynaptic neurons of one owner of a weight product at most
+BLOCK = 3  # the place of the number of rows of a block in a product's table
 TILE = (
     256  # rows that a weight product lists at a time: 450 floats of each fit the second-level cache
 )
@@ -209,9 +211,8 @@ def gather(w, at, of, count, out):
 
 
 @njit(cache=True)
-def transpose(w, out, shape):
+def transpose(w, out, rows, columns):
     """out[k, j, i] = w[k, i, j], both flat: a matrix, or one for each weight of a kernel."""
-    rows, columns = two(shape)
     for first in range(0, w.size, rows * columns):
         for i in range(rows):
             for j in range(columns):
@@ -228,11 +229,26 @@ def silent(row):
 
 
 @njit(cache=True)
-def dense_w(acc, a, z, opened, steps, batch, low, high):
-    """acc[i] += sum over open steps and samples of z[i] a, for the presynaptic neurons of one owner.
+def factors(table, t0, t1, total, signal, seen):
+    """The arrays of a weight product, of the kinds given; the table is that of snc_cpu.products."""
+    batch, steps, none = number(table, 0), t1 - t0, np.int64(0)
+    first_a = t0 if number(table, 1) else none
+    first_z = t0 if number(table, 2) else none
+    acc = array(table, 7, total, (number(table, 4),))
+    a = rows_from(table, 8, signal, (steps, batch, number(table, 5)), first_a)
+    z = rows_from(table, 9, seen, (steps, batch, number(table, 6)), first_z)
+    opened, shape = array(table, 10, np.uint8, (steps,)), array(table, 11, np.int64, (13,))
+    return acc, a, z, opened, shape
+
+
+@njit(cache=True)
+def dense_w(acc, a, z, opened, shape, low, high):
+    """acc[i] += sum over open steps and samples of z[i] a, for the presynaptic neurons from low to high.
 
     TILE rows of a at a time are listed by neuron and stay in the cache while all neurons add theirs.
     """
+    steps, batch = a.shape[0], a.shape[1]
+    whole = acc.reshape((shape[0], shape[1]))
     mine = high - low
     room = TILE + batch
     at = np.empty((mine, room), np.uint32)
@@ -257,24 +273,27 @@ def dense_w(acc, a, z, opened, steps, batch, low, high):
         if held >= TILE or k == steps - 1:
             for i in range(mine):
                 if all_ones(of[i], count[i]):
-                    add_rows(rows, at[i], count[i], acc[low + i])
+                    add_rows(rows, at[i], count[i], whole[low + i])
                 else:
-                    add_scaled_rows(rows, at[i], of[i], count[i], acc[low + i])
+                    add_scaled_rows(rows, at[i], of[i], count[i], whole[low + i])
                 count[i] = 0
             held = 0
 
 
-@njit(cache=True, parallel=True)
-def dense_product(acc, a, z, opened, steps, batch, shape):
-    """The weight product of a dense projection, parallel over blocks of presynaptic neurons.
+@njit(cache=True)
+def dense_part(owner, t0, t1, table, *kinds):
+    """The weight product of a dense projection over the steps of a chunk, for one block of rows."""
+    acc, a, z, opened, shape = factors(table, t0, t1, *kinds)
+    low = owner * number(table, BLOCK)
+    high = min(low + number(table, BLOCK), shape[0])
+    dense_w(acc, a, z, opened, shape, low, high)
 
-    The blocks depend on the projection only, so the order of every sum is the same for any threads.
-    """
-    pre, post = two(shape)
-    whole = acc.reshape((pre, post))
-    size = min(max(-(-pre // 2), 32), LARGEST)
-    for owner in prange(-(-pre // size)):
-        dense_w(whole, a, z, opened, steps, batch, owner * size, min((owner + 1) * size, pre))
+
+@njit(cache=True)
+def dense_product(acc, a, z, shape):
+    """The weight product of a dense projection over all steps, for all rows."""
+    opened = np.ones(a.shape[0], np.uint8)
+    dense_w(acc, a, z, opened, shape, 0, shape[0])
 
 
 @njit(cache=True)
@@ -367,7 +386,7 @@ def channel_events(x, low, high, inputs, at, of, count):
 
 
 @njit(cache=True)
-def conv_w(acc, a, z, opened, steps, batch, shape, low, high):
+def conv_w(acc, a, z, opened, shape, low, high):
     """acc[k, l, i] += the signal's rows at the pixels that see channel i through weight (k, l)."""
     height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, _ = thirteen(
         shape
@@ -377,10 +396,10 @@ def conv_w(acc, a, z, opened, steps, batch, shape, low, high):
     count = np.zeros(mine, np.int64)
     seen, scale = np.empty(pixels, np.uint32), np.empty(pixels, a.dtype)
     whole = acc.reshape((kh * kw, inputs, outputs))
-    for s in range(steps):
+    for s in range(a.shape[0]):
         if not opened[s]:
             continue
-        for b in range(batch):
+        for b in range(a.shape[1]):
             if silent(a[s, b]):
                 continue
             signal = a[s, b].reshape((rows * columns, outputs))
@@ -406,13 +425,20 @@ def conv_w(acc, a, z, opened, steps, batch, shape, low, high):
                             add_scaled_rows(signal, seen, scale, found, whole[k * kw + l, low + i])
 
 
-@njit(cache=True, parallel=True)
-def conv_product(acc, a, z, opened, steps, batch, shape):
-    """The weight product of a convolution, parallel over blocks of presynaptic channels."""
-    size = min(max(-(-shape[2] // 2), 16), 128)
-    for owner in prange(-(-shape[2] // size)):
-        low, high = owner * size, min((owner + 1) * size, shape[2])
-        conv_w(acc, a, z, opened, steps, batch, shape, low, high)
+@njit(cache=True)
+def conv_part(owner, t0, t1, table, *kinds):
+    """The weight product of a convolution over the steps of a chunk, for one block of rows."""
+    acc, a, z, opened, shape = factors(table, t0, t1, *kinds)
+    low = owner * number(table, BLOCK)
+    high = min(low + number(table, BLOCK), shape[2])
+    conv_w(acc, a, z, opened, shape, low, high)
+
+
+@njit(cache=True)
+def conv_product(acc, a, z, shape):
+    """The weight product of a convolution over all steps, for all rows."""
+    opened = np.ones(a.shape[0], np.uint8)
+    conv_w(acc, a, z, opened, shape, 0, shape[2])
 
 
 @njit(cache=True, fastmath=PRODUCT)
@@ -478,7 +504,7 @@ def grouped_conv_x(w, a, out, shape):
 
 
 @njit(cache=True, fastmath=PRODUCT)
-def grouped_conv_w(acc, a, z, opened, steps, batch, shape, owner):
+def grouped_conv_channel(acc, a, z, opened, shape, owner):
     """One presynaptic channel's part of the weight product of a convolution."""
     height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
         thirteen(shape)
@@ -486,10 +512,10 @@ def grouped_conv_w(acc, a, z, opened, steps, batch, shape, owner):
     mine, per = inputs // groups, outputs // groups
     g = owner // mine
     inner = owner - g * mine
-    for s in range(steps):
+    for s in range(a.shape[0]):
         if not opened[s]:
             continue
-        for b in range(batch):
+        for b in range(a.shape[1]):
             signal, x = a[s, b], z[s, b]
             for r in range(rows):
                 for c in range(columns):
@@ -511,11 +537,22 @@ def grouped_conv_w(acc, a, z, opened, steps, batch, shape, owner):
                                     target[o] += value * source[o]
 
 
-@njit(cache=True, parallel=True)
-def grouped_conv_product(acc, a, z, opened, steps, batch, shape):
-    """The weight product of a convolution in groups, parallel over presynaptic channels."""
-    for owner in prange(shape[2]):
-        grouped_conv_w(acc, a, z, opened, steps, batch, shape, owner)
+@njit(cache=True)
+def grouped_conv_part(owner, t0, t1, table, *kinds):
+    """The weight product of a convolution in groups over the steps of a chunk, for one block of rows."""
+    acc, a, z, opened, shape = factors(table, t0, t1, *kinds)
+    low = owner * number(table, BLOCK)
+    high = min(low + number(table, BLOCK), shape[2])
+    for owner in range(low, high):
+        grouped_conv_channel(acc, a, z, opened, shape, owner)
+
+
+@njit(cache=True)
+def grouped_conv_product(acc, a, z, shape):
+    """The weight product of a convolution in groups over all steps, for all rows."""
+    opened = np.ones(a.shape[0], np.uint8)
+    for owner in range(shape[2]):
+        grouped_conv_channel(acc, a, z, opened, shape, owner)
 
 
 @njit(cache=True, fastmath=PRODUCT)
@@ -577,16 +614,16 @@ def conv_transpose_x(w, a, out, shape):
 
 
 @njit(cache=True, fastmath=PRODUCT)
-def conv_transpose_w(acc, a, z, opened, steps, batch, shape, owner):
+def conv_transpose_channel(acc, a, z, opened, shape, owner):
     """One presynaptic channel's part of the weight product of a transposed convolution."""
     height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
         thirteen(shape)
     )
     mine, per = inputs // groups, outputs // groups
-    for s in range(steps):
+    for s in range(a.shape[0]):
         if not opened[s]:
             continue
-        for b in range(batch):
+        for b in range(a.shape[1]):
             signal, x = a[s, b], z[s, b]
             for r in range(rows):
                 for c in range(columns):
@@ -609,11 +646,22 @@ def conv_transpose_w(acc, a, z, opened, steps, batch, shape, owner):
                                 target[i] += value * source[i]
 
 
-@njit(cache=True, parallel=True)
-def conv_transpose_product(acc, a, z, opened, steps, batch, shape):
-    """The weight product of a transposed convolution, parallel over presynaptic channels."""
-    for owner in prange(shape[5]):
-        conv_transpose_w(acc, a, z, opened, steps, batch, shape, owner)
+@njit(cache=True)
+def conv_transpose_part(owner, t0, t1, table, *kinds):
+    """The weight product of a transposed convolution over the steps of a chunk, for one block of rows."""
+    acc, a, z, opened, shape = factors(table, t0, t1, *kinds)
+    low = owner * number(table, BLOCK)
+    high = min(low + number(table, BLOCK), shape[5])
+    for owner in range(low, high):
+        conv_transpose_channel(acc, a, z, opened, shape, owner)
+
+
+@njit(cache=True)
+def conv_transpose_product(acc, a, z, shape):
+    """The weight product of a transposed convolution over all steps, for all rows."""
+    opened = np.ones(a.shape[0], np.uint8)
+    for owner in range(shape[5]):
+        conv_transpose_channel(acc, a, z, opened, shape, owner)
 
 
 @njit(cache=True)

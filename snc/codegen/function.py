@@ -529,14 +529,10 @@ class Function:
         """A projection or product outside the loop over samples."""
         if node.op == "project_w":
             geometry = node.get("geometry")
-            a, z = (self.array_of(x) for x in node.args)
+            a, z = (f"{x}.reshape((1, *{x}.shape))" for x in map(self.array_of, node.args))
             self.body(f"fill_row({out}, 0)")
-            a, z = (f"{x}.reshape((1, *{x}.shape))" for x in (a, z))
-            self.body(
-                product_call(
-                    self.arrays, geometry, out, a, z, "np.ones(1, np.uint8)", "np.int64(1)"
-                )
-            )
+            shape = self.arrays.numbers(shape_of(geometry))
+            self.body(f"{kind_of(geometry)}_product({out}, {a}, {z}, {shape})")
             return
         if lead(node.axes) is None:
             PRIMITIVES[node.op](self, node, out)
@@ -589,21 +585,20 @@ class Function:
         return f"{array}[b]" if rows and lead(self.node(name).axes) is not None else array
 
 
-def product_call(
-    arrays: Arrays, geometry: Geometry, out: str, a: str, z: str, gate: str, steps: str
-) -> str:
-    """The call of a weight product over steps and samples."""
-    if geometry.kind == "dense":
-        shape = arrays.numbers((size(geometry.pre), size(geometry.post)))
-    else:
-        shape = arrays.numbers(shape_of(geometry))
-    grouped = "grouped_" if geometry.kind == "conv" and geometry.groups > 1 else ""
-    return f"{grouped}{geometry.kind}_product({out}, {a}, {z}, {gate}, {steps}, B, {shape})"
+def kind_of(geometry: Geometry) -> str:
+    """The name of a projection's primitives."""
+    grouped = geometry.kind == "conv" and geometry.groups > 1
+    return f"grouped_{geometry.kind}" if grouped else geometry.kind
 
 
 def shape_of(geometry: Geometry) -> tuple[int, ...]:
-    """The numbers of a convolution; of a transposed one, those of the convolution from post to pre."""
+    """The numbers of a projection: pre and post, or those of a convolution.
+
+    Of a transposed one they are those of the convolution from post to pre.
+    """
     g = geometry
+    if g.kind == "dense":
+        return size(g.pre), size(g.post)
     height, width = g.extent("pre")
     rows, columns = g.extent("post")
     ends = ((height, width, g.channels("pre")), (rows, columns, g.channels("post")))
@@ -856,4 +851,4 @@ SINGLE = {
     "reshape": _reshape, "concat": _concat, "part": _part,
 }  # fmt: skip
 
-__all__ = ["Function", "product_call", "rest", "shape_of"]
+__all__ = ["Function", "kind_of", "rest", "shape_of"]

@@ -33,17 +33,22 @@ class KernelSource:
 
 
 def load_text(kernel: KernelSource) -> ModuleType:
-    """Import the kernel's text from a file named by its hash.
-
-    The module is put into `sys.modules` before it is executed: a compiler's on-disk cache needs to find
-    it there by name in the next process.
-    """
+    """Import the kernel's text from a file named by its hash."""
     path = cache_dir("kernels") / f"snc_{kernel.key}.py"
     if not path.exists():
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(kernel.text)
         Path(temporary).replace(path)
+    return load_file(path)
+
+
+def load_file(path: Path) -> ModuleType:
+    """Import a file of kernels.
+
+    The module is put into `sys.modules` before it is executed: a compiler's on-disk cache needs to find
+    it there by name in the next process.
+    """
     if path.stem in sys.modules:
         return sys.modules[path.stem]
     spec = spec_from_file_location(path.stem, path)

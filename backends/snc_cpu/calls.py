@@ -1,0 +1,146 @@
+"""Calls of tasks with tables of their own: weight products by blocks of rows, and pieces of updates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from snc.codegen.arrays import Arrays, ArraySpec
+from snc.codegen.function import kind_of, shape_of
+from snc.codegen.writer import Writer
+from snc.graph.geometry import Geometry
+from snc.graph.graph import size
+from snc_cpu.tasks import ARRAYS, SIZES
+
+LARGEST = 352  # presynaptic neurons of one block at most
+WORD = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\s+|.")
+MADE = re.compile(r"^ *(\w+) = ")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A task and its table: numbers as they are, sizes by their letter, and arrays by name."""
+
+    task: str
+    table: tuple[int | float | str, ...]
+
+
+# weight products --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A factor: its array, of all steps of the sequence or of those of the chunk, and the values of a sample."""
+
+    array: ArraySpec
+    whole: bool
+    values: int
+
+
+def product_of(
+    arrays: Arrays, geometry: Geometry, total: str, factors: Sequence[Operand], gate: str
+) -> tuple[Call, int]:
+    """The product of a signal and what it is correlated with, added to a total, and its number of blocks."""
+    kinds = "".join(s.dtype for s in (arrays.specs[total], *(f.array for f in factors)))
+    rows, block = blocks(geometry)
+    numbers = arrays.numbers(shape_of(geometry))
+    whole = (int(f.whole) for f in factors)
+    values = int(arrays.specs[total].shape[0]), *(f.values for f in factors)
+    names = total, *(f.array.name for f in factors), gate, numbers
+    # the order in which snc_cpu.primitives.factors reads them
+    table: tuple[int | float | str, ...] = ("B", *whole, block, *values, *names)
+    return Call(f"{kind_of(geometry)}_part_{kinds}", table), -(-rows // block)
+
+
+def product_text(task: str) -> str:
+    """The task of products of one kind and precision."""
+    name, kinds = task.rsplit("_", 1)
+    call = f"{name}(owner, t0, t1, memory, {', '.join(kinds)})"
+    return f"@task\ndef {task}(owner, t0, t1, memory):\n    {call}\n"
+
+
+def blocks(geometry: Geometry) -> tuple[int, int]:
+    """Presynaptic neurons or channels, and how many of them a block has.
+
+    It depends on the projection only, so the order of every sum is the same for any number of threads.
+    """
+    if geometry.kind == "dense":
+        rows = size(geometry.pre)
+        return rows, min(max(-(-rows // 2), 32), LARGEST)
+    rows = geometry.channels("pre")
+    if geometry.kind == "conv" and geometry.groups == 1:
+        return rows, min(max(-(-rows // 2), 16), 128)
+    return rows, 1
+
+
+# pieces that are alike --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Lines of a task, without the head that reads its table, and the arrays they need."""
+
+    lines: tuple[str, ...]
+    arrays: tuple[str, ...]
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The words of all lines; comments left out."""
+        return tuple(WORD.findall("\n".join(line.split("  # ")[0] for line in self.lines)))
+
+    @cached_property
+    def form(self) -> tuple[str, ...]:
+        """The words with numbers and names made here replaced: pieces of one form can be one task."""
+        own = dict.fromkeys([*self.arrays, *(m[1] for m in map(MADE.match, self.lines) if m)])
+        order = {name: f"#{k}" for k, name in enumerate(sorted(own, key=self._first))}
+        return tuple(
+            "1.0" if _is_real(w) else "1" if w[0].isdigit() else order.get(w, w) for w in self.words
+        )
+
+    def _first(self, name: str) -> int:
+        return self.words.index(name) if name in self.words else len(self.words)
+
+    @cached_property
+    def numbers(self) -> tuple[str, ...]:
+        """All numbers, in order."""
+        return tuple(w for w in self.words if w[0].isdigit())
+
+
+def _is_real(word: str) -> bool:
+    return word[0].isdigit() and not word.isdigit()
+
+
+def task_of(name: str, pieces: Sequence[Piece]) -> tuple[str, list[Call]]:
+    """One task for pieces of one form, written as for the first, and a call for each of them.
+
+    Numbers in which they differ are read from the table; equal ones remain as they are.
+    """
+    columns = list(zip(*(p.numbers for p in pieces), strict=True))
+    varying = list(dict.fromkeys(c for c in columns if len(set(c)) > 1))
+    place = {c: k + ARRAYS + len(pieces[0].arrays) for k, c in enumerate(varying)}
+    named = {c: f"{'real' if _is_real(c[0]) else 'size'}_{k + 1}" for k, c in enumerate(varying)}
+    w = Writer()
+    w("@task")
+    with w.block(f"def {name}(_, t0, t1, memory)"):
+        for c in varying:
+            read = "real" if _is_real(c[0]) else "number"
+            w(f"{named[c]} = {read}(memory, {place[c]})", note=", ".join(c))
+        at = iter(columns)
+        text = "".join(
+            named.get(c, word) if word[0].isdigit() and (c := next(at)) else word
+            for word in pieces[0].words
+        )
+        for line in text.split("\n"):
+            w(line) if line else w()
+    ones = [0] * (ARRAYS - len(SIZES))
+    calls = [
+        Call(name, (*SIZES, *ones, *p.arrays, *(_value(c[k]) for c in varying)))
+        for k, p in enumerate(pieces)
+    ]
+    return w.text(), calls
+
+
+def _value(text: str) -> int | float:
+    return float(text) if _is_real(text) else int(text)
