@@ -431,8 +431,9 @@ class Driver:
             with w.block(f"if {self._open(gate)}[0]"):
                 self.phase(function, "t0", "t1")
             fires = [*fires, "True"]
-        if fires:
-            with w.block(f"if {' or '.join(fires)}"):
+        if fires and self.refresh:
+            # a sequence begins with it anyway
+            with w.block(f"if t1 < T and ({' or '.join(fires)})"):
                 self.phase(self.refresh)
 
     def _open(self, gate: str) -> str:

@@ -162,6 +162,11 @@ def add_rows(rows, at, count, out):
         for j in range(n):
             out[j] += ((a[j] + b[j]) + (c[j] + d[j])) + ((f[j] + g[j]) + (h[j] + i[j]))
         e += 8
+    if e + 4 <= count:
+        a, b, c, d = rows[at[e]], rows[at[e + 1]], rows[at[e + 2]], rows[at[e + 3]]
+        for j in range(n):
+            out[j] += (a[j] + b[j]) + (c[j] + d[j])
+        e += 4
     while e < count:
         a = rows[at[e]]
         for j in range(n):
@@ -183,6 +188,12 @@ def add_scaled_rows(rows, at, of, count, out):
                 (t * f[j] + u * g[j]) + (v * h[j] + w * i[j])
             )
         e += 8
+    if e + 4 <= count:
+        a, b, c, d = rows[at[e]], rows[at[e + 1]], rows[at[e + 2]], rows[at[e + 3]]
+        p, q, r, s = of[e], of[e + 1], of[e + 2], of[e + 3]
+        for j in range(n):
+            out[j] += (p * a[j] + q * b[j]) + (r * c[j] + s * d[j])
+        e += 4
     while e < count:
         a, p = rows[at[e]], of[e]
         for j in range(n):
@@ -254,6 +265,7 @@ def dense_w(acc, a, z, opened, shape, low, high):
     at = np.empty((mine, room), np.uint32)
     of = np.empty((mine, room), a.dtype)
     count = np.zeros(mine, np.int64)
+    here, what = np.empty(mine + 1, np.uint32), np.empty(mine + 1, z.dtype)
     rows = a.reshape((-1, a.shape[2]))
     held = 0
     for k in range(steps):
@@ -262,14 +274,12 @@ def dense_w(acc, a, z, opened, shape, low, high):
                 if silent(a[k, b]):
                     continue
                 held += 1
-                row = z[k, b]
-                for i in range(mine):
-                    value = row[low + i]
-                    if value != 0:
-                        c = count[i]
-                        at[i, c] = k * batch + b
-                        of[i, c] = value
-                        count[i] = c + 1
+                for e in range(events(z[k, b, low:high], here, what)):
+                    i = here[e]
+                    c = count[i]
+                    at[i, c] = k * batch + b
+                    of[i, c] = what[e]
+                    count[i] = c + 1
         if held >= TILE or k == steps - 1:
             for i in range(mine):
                 if all_ones(of[i], count[i]):
