@@ -281,7 +281,7 @@ def run(spec: str, batch: Path, out: Path, as_json: bool, **flags: Any) -> None:
     outcome = run_batch(phase, batch, out, dtype=dtype, record=record, learn=learn)
     loss = outcome.loss / outcome.loss_steps if outcome.loss_steps else None
     text = f"wrote {out}" if loss is None else f"loss {loss:.6g}; wrote {out}"
-    data = {"loss": loss, "out": str(out), "rates": outcome.rates, "seconds_compile": phase.seconds}
+    data = {"loss": loss, "out": str(out), "seconds_compile": phase.seconds}
     show_result(text, finite(data), as_json)
 
 

@@ -106,7 +106,7 @@ class Run:
         lines = (folder / "metrics.jsonl").read_text().splitlines()
         self.epochs: list[dict[str, Any]] = [json.loads(line) for line in lines]
 
-    def rates(self, name: str = "o1") -> list[float]:
+    def rates(self, name: str = "out") -> list[float]:
         return [e["rates"][name] for e in self.epochs]
 
     def stored(self) -> dict[str, np.ndarray]:
@@ -182,11 +182,12 @@ def test_a_plateau_of_a_test_metric(backend: str, spec: Path, tmp_path: Path) ->
 
 def test_every_group_has_the_schedule_of_its_own_optimiser(spec: Path, tmp_path: Path) -> None:
     found = run(spec, "two_rates", "reference", tmp_path)
-    assert found.rates("o1") == pytest.approx([0.3] * 3 + [0.15] * 3)
+    assert set(found.epochs[0]["rates"]) == {"h", "out"}, "they are told by the network's names"
+    assert found.rates("h") == pytest.approx([0.3] * 3 + [0.15] * 3)
     accuracies = [-e["train"]["accuracy"] for e in found.epochs]
     want = after_plateaus(accuracies, 0.02, 0, 1e-4)
     assert len(set(want)) > 1, "the rate was never cut"
-    assert found.rates("o2") == pytest.approx(want)
+    assert found.rates("out") == pytest.approx(want)
 
 
 def test_a_plateau_of_what_nobody_measures_is_a_mistake(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -156,10 +156,15 @@ def _standing(meta: dict[str, Any], store: Store) -> tuple[Identity, Standing]:
         batch=meta["batch"],
         sums=Sums(**meta["sums"]),
         plateaus={name: Plateau(**state) for name, state in meta["plateaus"].items()},
-        history=[EpochRecord(**record) for record in meta["history"]],
+        history=[_record(record) for record in meta["history"]],
         spent=meta["spent"],
     )
     return Identity(**meta["identity"]), standing
+
+
+def _record(plain: dict[str, Any]) -> EpochRecord:
+    """A record of the history; what an older version noted besides is left out."""
+    return EpochRecord(**{f.name: plain[f.name] for f in fields(EpochRecord)})
 
 
 def _digest(meta: str, store: Store) -> str:

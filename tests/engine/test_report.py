@@ -23,9 +23,7 @@ from snc.model.plan import Expectation
 
 
 def record(epoch: int, accuracy: float, loss: float = 1.0, name: str = "toy") -> EpochRecord:
-    return EpochRecord(
-        name, epoch, {"loss": 9.0}, {"accuracy": accuracy, "loss": loss}, {}, {}, 1.0
-    )
+    return EpochRecord(name, epoch, {"loss": 9.0}, {"accuracy": accuracy, "loss": loss}, {}, 1.0)
 
 
 def test_final_takes_the_last_epoch_and_best_the_first_of_the_highest():
@@ -36,9 +34,7 @@ def test_final_takes_the_last_epoch_and_best_the_first_of_the_highest():
 
 def test_without_accuracy_best_is_the_lowest_loss_and_nan_is_never_best():
     def losses(*values):
-        return [
-            EpochRecord("toy", e, {}, {"loss": v}, {}, {}, 1.0) for e, v in enumerate(values, 1)
-        ]
+        return [EpochRecord("toy", e, {}, {"loss": v}, {}, 1.0) for e, v in enumerate(values, 1)]
 
     assert chosen(plan(report_epoch="best"), losses(float("nan"), 3.0, 2.0)).epoch == 3
 
