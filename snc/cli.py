@@ -52,8 +52,28 @@ set_option = click.option(
     metavar="NAME=VALUE",
     help="Change the experiment: a parameter, a setting (train.epochs=3), a clause of a learn.",
 )
+
+
+def _without(
+    ctx: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    if given:
+        from snc.diagnostics import DataError
+        from snc.passes import refuse_unknown
+
+        try:
+            refuse_unknown(given)
+        except DataError as error:
+            raise click.BadParameter(f"{error}; {error.help}") from None
+    return given
+
+
 without_option = click.option(
-    "--without", multiple=True, metavar="PASS", help="Leave a compiler pass out."
+    "--without",
+    multiple=True,
+    callback=_without,
+    metavar="PASS",
+    help="Leave a compiler pass out.",
 )
 
 
@@ -277,8 +297,8 @@ def run(spec: str, batch: Path, out: Path, as_json: bool, **flags: Any) -> None:
 
     record = [name.strip() for name in flags["record"].split(",") if name.strip()]
     phase = cases_of(spec, flags, record)[0].phases[0]
-    learn, dtype = not flags["no_learn"], flags["dtype"]
-    outcome = run_batch(phase, batch, out, dtype=dtype, record=record, learn=learn)
+    learn = not flags["no_learn"]
+    outcome = run_batch(phase, batch, out, dtype=phase.dtype, record=record, learn=learn)
     loss = outcome.loss / outcome.loss_steps if outcome.loss_steps else None
     text = f"wrote {out}" if loss is None else f"loss {loss:.6g}; wrote {out}"
     data = {"loss": loss, "out": str(out), "seconds_compile": phase.seconds}

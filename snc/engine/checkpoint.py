@@ -107,14 +107,19 @@ def differences(path: Path, expected: Identity) -> list[str]:
     return notes
 
 
+def other_spec(path: Path) -> DataError:
+    """That a checkpoint, or the folder of a run, is of another spec."""
+    return DataError(
+        "other-spec",
+        f"the {'run' if path.is_dir() else 'checkpoint'} belongs to another spec, or the spec has changed since",
+        place=str(path),
+        help="`spec.snc` in the run folder is what was run; train into a new folder with --out",
+    )
+
+
 def _refuse_other(path: Path, found: Identity, expected: Identity) -> None:
     if found.spec != expected.spec:
-        raise DataError(
-            "other-spec",
-            "the checkpoint belongs to another spec, or the spec has changed since",
-            place=str(path),
-            help="`spec.snc` in the run folder is what was run; train into a new folder with --out",
-        )
+        raise other_spec(path)
     if found.data != expected.data:
         raise DataError(
             "other-data",
