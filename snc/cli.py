@@ -27,6 +27,7 @@ from snc.console import (
     show_result,
     split_spec,
     threads_option,
+    without_collector,
 )
 
 COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
@@ -106,7 +107,8 @@ def check(
     found = {}
     for spec in specs:
         path, experiment = split_spec(spec)
-        found[spec] = check_file(path, settings)
+        with without_collector():
+            found[spec] = check_file(path, settings)
         if (
             experiment is not None
             and path.is_file()

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +167,18 @@ def error_data(error: SncError) -> list[dict[str, Any]]:
 def colour() -> bool:
     """Whether stderr is a terminal that wants colour (https://no-color.org)."""
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """For what is over in a second and throws nothing away: looking for it is an eighth of the time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def split_spec(text: str) -> tuple[Path, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -53,6 +54,14 @@ def test_check_is_fine(snc):
     done = snc("check", "toy.snc", "other.snc:exp")
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout == "toy.snc: fine\nother.snc:exp: fine\n"
+
+
+def test_a_check_leaves_the_garbage_collector_as_it_was(snc):
+    assert gc.isenabled()
+    seen = []
+    sys.modules["snc.check"].check_file = lambda path, _: seen.append(gc.isenabled()) or []
+    assert snc("check", "toy.snc").exit_code == 0
+    assert (seen, gc.isenabled()) == ([False], True)
 
 
 def test_check_shows_every_file_and_exits_1(snc):
