@@ -23,9 +23,12 @@ check: $(STAMP) ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# Tracing slows compilation and long searches down; these say nothing new about coverage.
+# Tracing slows compilation and long searches down; these say little that is new about coverage.
 UNTRACED := tests/backends tests/numerics tests/properties tests/test_language.py tests/test_rows_and_data.py \
-	tests/test_kill_and_resume.py tests/test_training.py tests/lang/test_format_meaning.py
+	tests/test_kill_and_resume.py tests/test_training.py tests/lang/test_format.py \
+	tests/lang/test_format_meaning.py tests/test_rows.py tests/test_shipped_specs.py \
+	tests/explain/test_table.py tests/explain/test_published.py tests/explain/test_published_costs.py \
+	tests/graph/test_adjoint.py tests/passes/test_exchange_compiled.py
 
 test: $(STAMP) check ## everything that must hold; coverage of all but the tests that tracing slows down
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(UNTRACED:%=--ignore %) \

@@ -26,7 +26,7 @@ class Experiment:
         self,
         *,
         backend: str = "cpu",
-        dtype: str = "float32",
+        dtype: str | None = None,
         epochs: int | None = None,
         limit_batches: int | None = None,
         seed: int | None = None,

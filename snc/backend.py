@@ -12,7 +12,10 @@ from snc.program.program import Program
 
 
 class Backend(Protocol):
-    """A guest that turns programs into something that runs. The core never imports one."""
+    """A guest that turns programs into something that runs. The core never imports one.
+
+    It may say in `dtypes` what it computes in, the usual one first; without, see DTYPES.
+    """
 
     @property
     def name(self) -> str:
@@ -33,6 +36,8 @@ class Backend(Protocol):
 
 
 GROUP = "snc.backends"
+DTYPES = ("float32", "float64")
+"""What a backend computes in; one that has no choice, or another usual one, says so in `dtypes`."""
 
 
 def names() -> list[str]:
@@ -46,8 +51,26 @@ def find(name: str) -> Backend:
         if entry.name == name:
             found: Backend = entry.load()
             return found
+    raise BackendError(unknown(name) or "")
+
+
+def unknown(name: str) -> str | None:
+    """That no backend is called `name`, and what there is; None if one is. Loads none."""
     known = names()
     if not known:
-        raise BackendError("no backend is installed; install snc with `pip install .`")
+        return "no backend is installed; install snc with `pip install .`"
     hint = did_you_mean(name, known) or f"installed are {listing(known)}"
-    raise BackendError(f"no backend is called `{name}`; {hint}")
+    return None if name in known else f"no backend is called `{name}`; {hint}"
+
+
+def dtype_of(backend: Backend, asked: str | None) -> str:
+    """What a backend computes in: what is asked for, or its usual one. Raises BackendError."""
+    known: tuple[str, ...] = getattr(backend, "dtypes", DTYPES)
+    if asked is None:
+        return known[0]
+    if asked not in known:
+        have = listing(known)
+        raise BackendError(
+            f"backend `{backend.name}` computes in {have}, not in {asked}; leave --dtype away, or name another backend"
+        )
+    return asked

@@ -27,6 +27,7 @@ from snc.console import (
     show_result,
     split_spec,
     threads_option,
+    without_collector,
 )
 
 COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
@@ -52,8 +53,28 @@ set_option = click.option(
     metavar="NAME=VALUE",
     help="Change the experiment: a parameter, a setting (train.epochs=3), a clause of a learn.",
 )
+
+
+def _without(
+    ctx: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    if given:
+        from snc.diagnostics import DataError
+        from snc.passes import refuse_unknown
+
+        try:
+            refuse_unknown(given)
+        except DataError as error:
+            raise click.BadParameter(f"{error}; {error.help}") from None
+    return given
+
+
 without_option = click.option(
-    "--without", multiple=True, metavar="PASS", help="Leave a compiler pass out."
+    "--without",
+    multiple=True,
+    callback=_without,
+    metavar="PASS",
+    help="Leave a compiler pass out.",
 )
 
 
@@ -86,7 +107,8 @@ def check(
     found = {}
     for spec in specs:
         path, experiment = split_spec(spec)
-        found[spec] = check_file(path, settings)
+        with without_collector():
+            found[spec] = check_file(path, settings)
         if (
             experiment is not None
             and path.is_file()
@@ -277,11 +299,11 @@ def run(spec: str, batch: Path, out: Path, as_json: bool, **flags: Any) -> None:
 
     record = [name.strip() for name in flags["record"].split(",") if name.strip()]
     phase = cases_of(spec, flags, record)[0].phases[0]
-    learn, dtype = not flags["no_learn"], flags["dtype"]
-    outcome = run_batch(phase, batch, out, dtype=dtype, record=record, learn=learn)
+    learn = not flags["no_learn"]
+    outcome = run_batch(phase, batch, out, dtype=phase.dtype, record=record, learn=learn)
     loss = outcome.loss / outcome.loss_steps if outcome.loss_steps else None
     text = f"wrote {out}" if loss is None else f"loss {loss:.6g}; wrote {out}"
-    data = {"loss": loss, "out": str(out), "rates": outcome.rates, "seconds_compile": phase.seconds}
+    data = {"loss": loss, "out": str(out), "seconds_compile": phase.seconds}
     show_result(text, finite(data), as_json)
 
 

@@ -81,7 +81,7 @@ def compared(run: Run, outcome: Mapping[str, Any], partly: Sequence[str]) -> Com
     """The result of a run beside what is published for it; `partly` says what it was cut down to."""
     phases = outcome["phases"]
     epochs = sum(p["epochs_done"] for p in phases), sum(p["epochs"] for p in phases)
-    seeds = len(outcome["seeds"]), len(phases[-1]["seeds"])
+    seeds = len(outcome["seeds"]), len(phases[-1]["seeds_asked"])
     numbers = [n for p in phases for n in _numbers(p)]
     return Compared(
         run=run,

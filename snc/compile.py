@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from snc.backend import find
+from snc.backend import dtype_of, find
 from snc.build.experiment import Built, Surroundings, build
 from snc.build.plan import describe_data, plan_of
 from snc.check import name_problems
@@ -69,7 +69,7 @@ def load(
     settings: Mapping[str, str] | None = None,
     *,
     backend: str = "cpu",
-    dtype: str = "float32",
+    dtype: str | None = None,
     without: Sequence[str] = (),
     record: Sequence[str] = (),
     data_root: Path | None = None,
@@ -78,8 +78,9 @@ def load(
 ) -> tuple[Compiled, ...]:
     """Compile every phase of an experiment. Raises SpecError, BackendError, DataError.
 
-    `planned` is told the plan of every phase when all are known to be right, before anything is
-    compiled, which may take minutes: whoever needs data can look for it there.
+    dtype: None for what the backend usually computes in. `planned` is told the plan of every phase when
+    all are known to be right, before anything is compiled, which may take minutes: whoever needs data can
+    look for it there.
     """
     file = load_file(Path(path))
     if problems := [*file.problems, *name_problems(file)]:
@@ -89,6 +90,7 @@ def load(
     found = find(backend)
     if (reason := found.unavailable()) is not None:
         raise BackendError(f"backend `{backend}` cannot run here: {reason}")
+    dtype = dtype_of(found, dtype)
     built = []
     for phase in phases_of(whole):
         start = time.perf_counter()
@@ -129,6 +131,14 @@ def sweep(
         name = ", ".join(f"{n}={v}" for n, v in values)
         found.append((name, {**given, **dict(values)}))
     return found
+
+
+def texts_of(
+    path: Path, experiment: str | None = None, settings: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """The resolved text of every phase, as `Compiled.model.text()` has it; compiles nothing. Raises SpecError."""
+    whole = resolve(choose(load_file(path), experiment), settings)
+    return tuple(experiment_text(phase) for phase in phases_of(whole))
 
 
 def program_of(

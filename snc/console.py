@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +74,29 @@ def _device(ctx: click.Context, option: click.Parameter, given: int | None) -> N
         os.environ["SNC_CUDA_DEVICE"] = str(given)
 
 
+def _backend(ctx: click.Context, option: click.Parameter, given: str) -> str:
+    """Refuse what is no backend as what is no choice of another flag."""
+    if given != option.default:
+        from snc.backend import unknown  # the compiler takes a moment to import
+
+        if (problem := unknown(given)) is not None:
+            raise click.BadParameter(problem)
+    return given
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, callback=_note_json, help="Print one JSON object."
 )
 root_option = click.option(
     "--data-root", type=click.Path(path_type=Path), envvar="SNC_DATA", help="Where data sets are."
 )
-backend_option = click.option("--backend", default="cpu", show_default=True, help="What runs it.")
+backend_option = click.option(
+    "--backend", default="cpu", show_default=True, callback=_backend, help="What runs it."
+)
 dtype_option = click.option(
-    "--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True
+    "--dtype",
+    type=click.Choice(["float32", "float64"]),
+    help="What is computed in: float32 unless the backend has only the other.",
 )
 threads_option = click.option(
     "--threads",
@@ -153,12 +169,37 @@ def colour() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """For what is over in a second and throws nothing away: looking for it is an eighth of the time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 def split_spec(text: str) -> tuple[Path, str | None]:
-    """`a/b.snc:mine` is the file `a/b.snc` and the experiment `mine`."""
+    """`a/b.snc:mine` is the file `a/b.snc` and the experiment `mine`.
+
+    What `snc list experiments` names, `specs/user/keyboard.snc:ours`, is found from any folder.
+    """
     head, colon, tail = text.rpartition(":")
     if colon and head and re.fullmatch(r"\w+", tail) and not Path(text).exists():
-        return Path(head), tail
-    return Path(text), None
+        return _or_shipped(Path(head)), tail
+    return _or_shipped(Path(text)), None
+
+
+def _or_shipped(path: Path) -> Path:
+    """The path; if nothing is there and it begins with `specs`, the shipped spec that is listed under it."""
+    if path.exists() or path.parts[:1] != ("specs",) or ".." in path.parts:
+        return path
+    from snc.resources import data_dir  # only where a file is missing
+
+    shipped = data_dir("specs").joinpath(*path.parts[1:])
+    return shipped if shipped.is_file() else path
 
 
 def show_result(text: str, data: Any, as_json: bool) -> None:

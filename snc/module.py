@@ -51,9 +51,8 @@ class Outcome:
     loss is the sum of the loss over the steps of the window, loss_steps their number. at_end: name ->
     [B] (or one number) at the last step, for `predict` and every metric. records: name -> [T, B, ...].
     gradients: stored name -> what was accumulated before the last update; gradient_steps: the same
-    for every update, [updates, ...]. Only filled if asked for. rates: share of non-zero values of
-    spiking populations, by name, where a backend counts them. bad: the place of the first value that
-    is not finite, or None.
+    for every update, [updates, ...]. Only filled if asked for. bad: the place of the first value that is
+    not finite, or None.
     """
 
     loss: float = 0.0
@@ -62,7 +61,6 @@ class Outcome:
     records: dict[str, Array] = field(default_factory=dict)
     gradients: dict[str, Array] = field(default_factory=dict)
     gradient_steps: dict[str, Array] = field(default_factory=dict)
-    rates: dict[str, float] = field(default_factory=dict)
     bad: str | None = None
 
 

@@ -117,7 +117,7 @@ class How:
         if (seed := self.flags.get("seed")) is not None:
             parts.append(f"seed {seed}")
         for name, usual in (("backend", "cpu"), ("dtype", "float32")):
-            if self.flags[name] != usual:
+            if self.flags[name] not in (usual, None):
                 parts.append(self.flags[name])
         root = self.out / (", ".join(parts) or "whole").replace(" ", "-")
         row = RunFolder(root / run.row.collection / run.row.name)
@@ -189,7 +189,7 @@ def _seeds(phase: Mapping[str, Any], flags: Mapping[str, Any]) -> list[int]:
     """The seeds that are asked for."""
     if flags.get("seed") is not None:
         return [flags["seed"]]
-    return list(phase["seeds"])[: flags.get("trials")]
+    return list(phase["seeds_asked"])[: flags.get("trials")]
 
 
 def _why_not(error: SncError) -> tuple[str, str]:

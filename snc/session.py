@@ -9,14 +9,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snc.compile import load, sweep
+from snc.compile import load, sweep, texts_of
 from snc.console import split_spec
 from snc.diagnostics import DataError
-from snc.engine.phase import from_compiled
+from snc.engine.checkpoint import other_spec
+from snc.engine.phase import from_compiled, text_hash
 from snc.engine.progress import Watcher
 from snc.engine.report import value_text
 from snc.engine.run import Case, DataSets, run_cases
-from snc.engine.runfolder import begun, open_folder, versions
+from snc.engine.runfolder import RunFolder, begun, open_folder, versions
 from snc.engine.train import Options
 from snc.model.library import choose, load_file
 from snc.model.plan import Pipeline, RunPlan
@@ -102,7 +103,7 @@ BEGUN = ("settings", "backend", "dtype", "without", "epochs", "limit_batches", "
 def as_begun(spec: str, flags: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
     """The flags of a run that is gone on with: those it was begun with, and what is given anew.
 
-    Raises DataError if another seed is given than the run has.
+    Raises DataError if another seed, precision or limit is given than the run has.
     """
     folder = open_folder(_name_of(spec) if flags["out"] is None else "", flags["out"], True)
     about = begun(folder)
@@ -115,8 +116,33 @@ def as_begun(spec: str, flags: Mapping[str, Any], given: Collection[str]) -> dic
             place=str(folder.path),
             help="leave --seed away to go on with it, or train into a new folder with --out",
         )
+    for name, flag in (("dtype", "--dtype"), ("limit_batches", "--limit-batches")):
+        if name in given and about.get(name, flags[name]) != flags[name]:
+            raise DataError(
+                "other-settings",
+                f"the run in this folder was begun with {flag} {about[name]}, not {flags[name]}",
+                place=str(folder.path),
+                help=f"leave {flag} away to go on with it, or train into a new folder with --out",
+            )
     old = {name: about[name] for name in BEGUN if name in about and name not in given}
     return {**flags, **old, "out": folder.path}
+
+
+def _refuse_other_spec(spec: str, flags: Mapping[str, Any]) -> None:
+    """Raise DataError, before anything is compiled, if a folder's run is of another spec."""
+    path, experiment = split_spec(spec)
+    folder = RunFolder(flags["out"])
+    for name, settings in sweep(path, experiment, flags["settings"]):
+        inside = RunFolder(folder.case_path(name)) if name else folder
+        known = begun(inside).get("spec_hash")
+        if known not in (None, text_hash(texts_of(path, experiment, settings))):
+            raise other_spec(inside.path)
+
+
+def _address(spec: str) -> str:
+    """SPEC or SPEC:EXPERIMENT that means the same in any folder."""
+    path, experiment = split_spec(spec)
+    return f"{path.resolve()}{f':{experiment}' if experiment else ''}"
 
 
 def _name_of(spec: str) -> str:
@@ -136,14 +162,16 @@ def run_training(
     try:
         if flags["resume"]:
             flags = as_begun(spec, flags, given)
+            _refuse_other_spec(spec, flags)
         data = PlannedData(flags["data_root"])
         cases = cases_of(spec, flags, planned=data.plan)
+        flags = {**flags, "dtype": cases[0].phases[0].dtype}
         for case in cases:  # mistakes in the data show before a folder is made
             for phase in case.phases:
                 data.plan(phase.plan)
         folder = open_folder(cases[0].phases[-1].experiment, flags["out"], flags["resume"])
         about = {
-            "spec": str(Path(spec).resolve()),
+            "spec": _address(spec),
             **{name: flags[name] for name in BEGUN},
         }
         seeds = () if flags["seed"] is None else (flags["seed"],)

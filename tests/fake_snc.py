@@ -31,7 +31,7 @@ def load(path, experiment=None, settings=None, **asked):
             raise ZeroDivisionError("division by zero")
         case "ctrl_c":
             raise KeyboardInterrupt
-    text = f"snc 1\nexperiment {experiment or path.stem}: {settings}\n"
+    (text,) = texts_of(path, experiment, settings)
     module = Regression(
         pause=float(os.environ.get("FAKE_PAUSE", "0")),
         bad_at=int(settings.get("bad_at", -1)),
@@ -45,7 +45,9 @@ def load(path, experiment=None, settings=None, **asked):
                 name=experiment or path.stem, text=lambda: text, sources=lambda: {path.name: text}
             ),
             plan=changed,
-            program=SimpleNamespace(stored=STORED, trained=STORED[:2], needs=Needs()),
+            program=SimpleNamespace(
+                stored=STORED, trained=STORED[:2], needs=Needs(), dtype=asked["dtype"] or "float32"
+            ),
             kernel=SimpleNamespace(key=f"{asked['backend']} {asked['without']}"),
             module=module,
             seconds=0.125,
@@ -53,10 +55,19 @@ def load(path, experiment=None, settings=None, **asked):
     )
 
 
+def texts_of(path, experiment, settings):
+    """Stands for snc.compile.texts_of."""
+    return (f"snc 1\nexperiment {experiment or path.stem}: {settings}\n",)
+
+
 def fakes() -> dict[str, ModuleType]:
     """The modules that are replaced, by name."""
     contents = {
-        "snc.compile": {"load": load, "sweep": lambda path, name, settings: [("", settings)]},
+        "snc.compile": {
+            "load": load,
+            "sweep": lambda path, name, settings: [("", settings)],
+            "texts_of": texts_of,
+        },
         "snc.data": {"prepare": lambda pipeline, root, say, dt, classes: prepare(pipeline)},
         "snc.check": {"check_file": lambda path, _: [MISTAKE] if path.stem == "wrong" else []},
         "snc.show": {"show": lambda *given: f"shown {[str(g) for g in given]}"},

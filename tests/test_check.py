@@ -8,9 +8,8 @@ from pathlib import Path
 import goldens_of_errors as goldens
 import pytest
 
-from snc.check import check_file, failing
+from snc.check import check_file
 from snc.diagnostics import DataError
-from snc.resources import data_dir
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "diagnostics.md").read_text(encoding="utf-8")
@@ -87,13 +86,6 @@ def test_the_page_of_a_code_shows_it_and_its_remedy(program, check):
 
 
 # Right ones ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "path", sorted(data_dir("specs").rglob("*.snc")), ids=lambda p: "/".join(p.parts[-2:])
-)
-def test_a_shipped_spec_has_no_mistake(path):
-    assert failing(check_file(path)) == []
 
 
 def test_a_folder_stands_for_all_specs_below_it(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from snc.console import split_spec
 from snc.engine import checkpoint
 from snc.lang.parse import parse
 from snc.newrule import write_rule
+from snc.resources import data_dir
 from snc.source import Source
 
 SCRIPT = Path(__file__).with_name("fake_snc.py")
@@ -54,6 +56,14 @@ def test_check_is_fine(snc):
     assert done.stdout == "toy.snc: fine\nother.snc:exp: fine\n"
 
 
+def test_a_check_leaves_the_garbage_collector_as_it_was(snc):
+    assert gc.isenabled()
+    seen = []
+    sys.modules["snc.check"].check_file = lambda path, _: seen.append(gc.isenabled()) or []
+    assert snc("check", "toy.snc").exit_code == 0
+    assert (seen, gc.isenabled()) == ([False], True)
+
+
 def test_check_shows_every_file_and_exits_1(snc):
     done = snc("check", "wrong.snc", "toy.snc")
     assert done.exit_code == 1
@@ -80,6 +90,27 @@ def test_a_wrong_spec_exits_1_on_every_command_that_compiles(snc):
     assert "error[unknown-name]" in done.stderr
     done = snc("train", "wrong.snc", "--json")
     assert json.loads(done.stdout)["errors"][0]["code"] == "unknown-name"
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (
+            ("--backend", "cpuu"),
+            "Invalid value for '--backend': no backend is called `cpuu`; did you",
+        ),
+        (
+            ("--without", "factorize"),
+            "Invalid value for '--without': no pass is called `factorize`; did",
+        ),
+        (("--dtype", "float16"), "Invalid value for '--dtype'"),
+    ],
+)
+def test_what_is_no_choice_of_a_flag_is_a_usage_error(snc, flags, words):
+    done = snc("train", "toy.snc", *flags)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert list(Path().iterdir()) == []
 
 
 def test_a_backend_that_cannot_run_exits_1(snc):
@@ -180,6 +211,16 @@ def test_spec_and_experiment(text, path, experiment):
     assert split_spec(text) == (Path(path), experiment)
 
 
+def test_a_shipped_spec_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    listed = "specs/user/keyboard.snc"
+    assert split_spec(f"{listed}:theirs") == (data_dir("specs") / "user/keyboard.snc", "theirs")
+    assert split_spec("specs/user/none.snc") == (Path("specs/user/none.snc"), None)
+    Path("specs/user").mkdir(parents=True)
+    Path(listed).write_text("snc 1\n")
+    assert split_spec(f"{listed}:theirs") == (Path(listed), "theirs"), "one's own comes first"
+
+
 def test_a_new_rule_is_ten_lines_that_parse_and_is_never_overwritten(snc):
     done = snc("new", "rule", "mine")
     assert (done.exit_code, done.stderr) == (0, "")
@@ -238,6 +279,7 @@ def test_train_as_json_is_one_object(snc):
     assert wanted <= set(found)
     assert (found["out"], found["epochs"], found["seeds"]) == ("here", 1, [3])
     assert (found["experiment"], found["seconds_compile"]) == ("other", 0.125)
+    assert [phase["seeds"] for phase in found["phases"]] == [[3]]
 
 
 def test_set_and_limit_batches_reach_the_run(snc):
@@ -279,6 +321,28 @@ def test_resume_goes_on_with_the_run_as_it_was_begun(snc):
     assert (found["seeds"], found["epochs"]) == ([4], 3)
     _, standing = checkpoint.read(Path("here/trial-4/checkpoint.h5"))
     assert {a.dtype.name for a in standing.store.values()} == {"float64"}
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        (("--set", "train.epochs=3"), "other-spec"),
+        (("--dtype", "float64"), "other-settings"),
+        (("--limit-batches", 2), "other-settings"),
+    ],
+)
+def test_what_cannot_be_gone_on_with_is_refused_before_anything_is_compiled(
+    snc, monkeypatch, more, code
+):
+    Path("toy.snc").write_text("snc 1\nexperiment toy:\n    dt = 1 ms\n")
+    snc("train", "toy.snc", "--epochs", 1)
+    Path("runs/toy-1/trial-5/checkpoint.h5").unlink()  # as if it was killed before its first one
+    asked = []
+    monkeypatch.setattr("snc.session.load", lambda *given, **more: asked.append(given))
+    done = snc("train", "toy.snc", "--resume", *more)
+    assert (done.exit_code, asked) == (1, [])
+    assert f"error[{code}]" in done.stderr
+    assert "runs/toy-1" in done.stderr
 
 
 @pytest.mark.parametrize("begun", [(), ("--seed", 4)])

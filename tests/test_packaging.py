@@ -59,6 +59,10 @@ def test_the_wheel_works_from_an_empty_folder(installed, tmp_path):
     assert "stllr" in run(installed, tmp_path, "list", "rules").stdout
     assert "shd_clean" in run(installed, tmp_path, "data", "list").stdout
     assert "reference" in run(installed, tmp_path, "list", "backends").stdout
+    listed = run(installed, tmp_path, "list", "experiments").stdout.split()
+    assert "specs/user/keyboard.snc:theirs" in listed
+    shipped = run(installed, tmp_path, "check", "specs/user/keyboard.snc:theirs")
+    assert (shipped.returncode, shipped.stderr) == (0, "")
     trained = run(
         installed, tmp_path, "train", "mine.snc", "--backend", "reference",
         *("--epochs", "1", "--limit-batches", "2"),

@@ -16,7 +16,7 @@ from snc.model.rows import rows
 from snc.reproduce import How, chosen_rows, reproduce, runs_of
 
 FLAGS = {
-    "backend": "reference", "dtype": "float32", "without": (), "epochs": None, "limit_batches": None,
+    "backend": "reference", "dtype": None, "without": (), "epochs": None, "limit_batches": None,
     "seed": None, "trials": None, "data_root": None,
 }  # fmt: skip
 ALL = rows()
@@ -75,7 +75,7 @@ def outcome(ours: float | None, verdict: str, *, epochs=(200, 200), seeds=5, met
     }  # fmt: skip
     measured = {metric: {"mean": ours, "spread": 0.01, "trials": seeds}}
     phase = {
-        "name": "shd", "epochs": epochs[1], "epochs_done": epochs[0], "seeds": [1, 2, 3, 4, 5],
+        "name": "shd", "epochs": epochs[1], "epochs_done": epochs[0], "seeds_asked": [1, 2, 3, 4, 5],
         "best": measured, "final": {metric: {"mean": 0.7, "spread": 0.01, "trials": seeds}},
         "expectations": [expected] if verdict else [],
     }  # fmt: skip

@@ -19,7 +19,7 @@ import pytest
 from networks import net_of
 
 import snc
-from snc.diagnostics import SpecError
+from snc.diagnostics import BackendError, SpecError
 from snc.engine.phase import from_compiled
 from snc.engine.progress import Silent
 from snc.engine.train import Options, PhaseData, train
@@ -106,7 +106,7 @@ class Run:
         lines = (folder / "metrics.jsonl").read_text().splitlines()
         self.epochs: list[dict[str, Any]] = [json.loads(line) for line in lines]
 
-    def rates(self, name: str = "o1") -> list[float]:
+    def rates(self, name: str = "out") -> list[float]:
         return [e["rates"][name] for e in self.epochs]
 
     def stored(self) -> dict[str, np.ndarray]:
@@ -182,11 +182,12 @@ def test_a_plateau_of_a_test_metric(backend: str, spec: Path, tmp_path: Path) ->
 
 def test_every_group_has_the_schedule_of_its_own_optimiser(spec: Path, tmp_path: Path) -> None:
     found = run(spec, "two_rates", "reference", tmp_path)
-    assert found.rates("o1") == pytest.approx([0.3] * 3 + [0.15] * 3)
+    assert set(found.epochs[0]["rates"]) == {"h", "out"}, "they are told by the network's names"
+    assert found.rates("h") == pytest.approx([0.3] * 3 + [0.15] * 3)
     accuracies = [-e["train"]["accuracy"] for e in found.epochs]
     want = after_plateaus(accuracies, 0.02, 0, 1e-4)
     assert len(set(want)) > 1, "the rate was never cut"
-    assert found.rates("o2") == pytest.approx(want)
+    assert found.rates("out") == pytest.approx(want)
 
 
 def test_a_plateau_of_what_nobody_measures_is_a_mistake(tmp_path: Path) -> None:
@@ -200,6 +201,20 @@ def test_a_plateau_of_what_nobody_measures_is_a_mistake(tmp_path: Path) -> None:
         net_of(text, tmp_path)
     (diagnostic,) = error.value.diagnostics
     assert (diagnostic.code, diagnostic.help) == ("unknown-metric", "did you mean `surprise`?")
+
+
+# Precision ----------------------------------------------------------------------------------------------
+
+
+def test_the_reference_computes_and_stores_in_double_precision(spec: Path, tmp_path: Path) -> None:
+    experiment = snc.load(spec, "base")
+    experiment.train(backend="reference", epochs=1, out=tmp_path / "run")
+    stored = Run(tmp_path / "run").stored()
+    assert {array.dtype.name for array in stored.values()} == {"float64"}
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["dtype"] == "float64"
+    with pytest.raises(BackendError, match="computes in float64, not in float32"):
+        experiment.train(backend="reference", dtype="float32", out=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 # Phases -------------------------------------------------------------------------------------------------
@@ -255,7 +270,7 @@ def test_killed_within_a_turn_it_goes_on_to_the_same_bytes(spec: Path, tmp_path:
     from snc.compile import load
     from snc.session import PlannedData
 
-    compiled = load(spec, "gathered", {"train.epochs": "2"}, backend="reference", dtype="float32")
+    compiled = load(spec, "gathered", {"train.epochs": "2"}, backend="reference")
     phases = tuple(from_compiled(c) for c in compiled)
     planned = PlannedData(None)
     for phase in phases:
@@ -263,7 +278,7 @@ def test_killed_within_a_turn_it_goes_on_to_the_same_bytes(spec: Path, tmp_path:
     data: list[PhaseData] = [planned.sets.of(phase.plan) for phase in phases]
 
     def go(path: Path, watch: Silent | None = None) -> dict[str, bytes]:
-        options = Options(backend="reference", save_batches=1)
+        options = Options(backend="reference", dtype="float64", save_batches=1)
         standing = train(phases, data, 3, options, path, watch or Silent())
         assert standing.store["optimiser.g1.sequences"] == 10 % 3, "no turn was left at the end"
         return {name: array.tobytes() for name, array in standing.store.items()}

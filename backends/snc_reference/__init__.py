@@ -42,6 +42,7 @@ class ReferenceBackend:
     """Interprets the graphs of a program as they are."""
 
     name: str = "reference"
+    dtypes: tuple[str, ...] = ("float64",)
 
     def unavailable(self) -> str | None:
         """It always runs."""

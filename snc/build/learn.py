@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from snc.build import mistakes, optimise
@@ -587,6 +587,21 @@ def optimise_all(learning: Learning) -> None:
         _, group, optimiser = parts[0]
         assert optimiser is not None
         optimise.apply(ctx, optimiser, group, stored, _stored_val(ctx, stored), total)
+
+
+def rate_groups(learning: Learning) -> tuple[RateGroup, ...]:
+    """All learning rates, each with what it moves: a projection, or those of its arrays that differ in it."""
+    groups = {s: p[0][2].rate.name for s, p in learning.sinks.items() if p[0][2] is not None}
+    shared: dict[str, set[str]] = {}
+    for stored, group in groups.items():
+        shared.setdefault(stored.rpartition(".")[0], set()).add(group)
+    learns: dict[str, dict[str, None]] = {}
+    for stored, group in groups.items():
+        owner = stored.rpartition(".")[0]
+        name = owner if owner and len(shared[owner]) == 1 else stored
+        learns.setdefault(group, {})[name] = None
+    rates = (o.rate for o in learning.rates.values())
+    return tuple(replace(rate, learns=tuple(learns.get(rate.name, ()))) for rate in rates)
 
 
 # Windows, schedules, optimisers -------------------------------------------------------------------------

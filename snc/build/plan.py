@@ -13,6 +13,7 @@ from snc.build.evaluate import define, evaluate, frame_for
 from snc.build.experiment import Built, Surroundings, called, connect
 from snc.build.frame import Frame
 from snc.build.instances import fill_frame
+from snc.build.learn import rate_groups
 from snc.build.values import Config, Data, Failed, Lst, Num, Object, Word
 from snc.diagnostics import Diagnostic, SpecError
 from snc.model.library import Declared
@@ -156,7 +157,7 @@ def plan_of(built: Built, surroundings: Surroundings) -> RunPlan:
     metrics = [k for k, _ in built.graph.outputs if k.startswith("metric:")]
     return replace(
         plan,
-        rates=tuple(o.rate for o in built.learning.rates.values()),
+        rates=rate_groups(built.learning),
         metrics=tuple(m.removeprefix("metric:") for m in metrics),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -107,14 +107,19 @@ def differences(path: Path, expected: Identity) -> list[str]:
     return notes
 
 
+def other_spec(path: Path) -> DataError:
+    """That a checkpoint, or the folder of a run, is of another spec."""
+    return DataError(
+        "other-spec",
+        f"the {'run' if path.is_dir() else 'checkpoint'} belongs to another spec, or the spec has changed since",
+        place=str(path),
+        help="`spec.snc` in the run folder is what was run; train into a new folder with --out",
+    )
+
+
 def _refuse_other(path: Path, found: Identity, expected: Identity) -> None:
     if found.spec != expected.spec:
-        raise DataError(
-            "other-spec",
-            "the checkpoint belongs to another spec, or the spec has changed since",
-            place=str(path),
-            help="`spec.snc` in the run folder is what was run; train into a new folder with --out",
-        )
+        raise other_spec(path)
     if found.data != expected.data:
         raise DataError(
             "other-data",
@@ -156,10 +161,15 @@ def _standing(meta: dict[str, Any], store: Store) -> tuple[Identity, Standing]:
         batch=meta["batch"],
         sums=Sums(**meta["sums"]),
         plateaus={name: Plateau(**state) for name, state in meta["plateaus"].items()},
-        history=[EpochRecord(**record) for record in meta["history"]],
+        history=[_record(record) for record in meta["history"]],
         spent=meta["spent"],
     )
     return Identity(**meta["identity"]), standing
+
+
+def _record(plain: dict[str, Any]) -> EpochRecord:
+    """A record of the history; what an older version noted besides is left out."""
+    return EpochRecord(**{f.name: plain[f.name] for f in fields(EpochRecord)})
 
 
 def _digest(meta: str, store: Store) -> str:

@@ -22,7 +22,7 @@ def evaluate(
     epoch: int,
     limit: int | None = None,
 ) -> Sums:
-    """Sums of loss, metrics and activity over a data set in its own order; `store` stays as it is.
+    """Sums of loss and metrics over a data set in its own order; `store` stays as it is.
 
     `epoch` (from 0) selects the draws of `random` values.
     """

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from snc.diagnostics import DataError
 from snc.module import Array, Feed, Outcome
 
-ACTIVITY = "activity."
-
 
 @dataclass
 class Sums:
@@ -33,7 +31,7 @@ class Sums:
 
 
 def add_outcome(sums: Sums, outcome: Outcome, feed: Feed, metrics: Sequence[str]) -> None:
-    """Add a batch: `loss`, `accuracy`, each metric, and `activity.<population>`.
+    """Add a batch: `loss`, `accuracy` and each metric.
 
     The loss of a batch is its mean over the steps of the window; batches count by their samples.
     A metric has one number per sample, or one for the batch.
@@ -48,8 +46,6 @@ def add_outcome(sums: Sums, outcome: Outcome, feed: Feed, metrics: Sequence[str]
         if name in outcome.at_end and name != "accuracy":
             values = np.broadcast_to(np.asarray(outcome.at_end[name], dtype=np.float64), (size,))
             sums.add(name, float(values.sum()), size)
-    for name, share in outcome.rates.items():
-        sums.add(ACTIVITY + name, share * size, size)
 
 
 def last_labels(feed: Feed) -> NDArray[np.generic]:
@@ -60,13 +56,6 @@ def last_labels(feed: Feed) -> NDArray[np.generic]:
     last = np.clip(feed.lengths, 1, labels.shape[0]) - 1
     chosen: Array = labels[last, np.arange(labels.shape[1])]
     return chosen
-
-
-def split(means: dict[str, float]) -> tuple[dict[str, float], dict[str, float]]:
-    """The means of losses and metrics, and apart from them the activity by population."""
-    metrics = {k: v for k, v in means.items() if not k.startswith(ACTIVITY)}
-    activity = {k[len(ACTIVITY) :]: v for k, v in means.items() if k.startswith(ACTIVITY)}
-    return metrics, activity
 
 
 def refuse_bad(outcome: Outcome, where: str) -> None:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class Phase:
     """One phase of an experiment, compiled.
 
-    `experiment` is its name, `spec` the resolved spec as text, `program` a hash of what was
-    compiled, `seconds` the time that took. `trained` are those of the stored arrays that learning changes.
+    `experiment` is its name, `spec` the resolved spec as text, `program` a hash of what was compiled,
+    `seconds` the time that took, `dtype` what it computes in. `trained` are those of the stored arrays
+    that learning changes.
     """
 
     experiment: str
@@ -32,6 +33,7 @@ class Phase:
     spec: str
     program: str
     seconds: float = 0.0
+    dtype: str = "float32"
     needs: Needs = field(default_factory=Needs)
     sources: dict[str, str] = field(
         default_factory=dict
@@ -54,6 +56,7 @@ def from_compiled(compiled: Compiled) -> Phase:
         spec=compiled.model.text(),
         program=compiled.kernel.key,
         seconds=compiled.seconds,
+        dtype=compiled.program.dtype,
         needs=compiled.program.needs,
         sources=compiled.model.sources(),
     )
@@ -61,15 +64,16 @@ def from_compiled(compiled: Compiled) -> Phase:
 
 def spec_hash(phases: tuple[Phase, ...]) -> str:
     """Hash of what was meant: equal for specs that differ in comments or layout only."""
-    return _hash(p.spec for p in phases)
+    return text_hash(p.spec for p in phases)
 
 
 def program_hash(phases: tuple[Phase, ...]) -> str:
     """Hash of what was compiled; equal programs give equal bits."""
-    return _hash(p.program for p in phases)
+    return text_hash(p.program for p in phases)
 
 
-def _hash(texts: Iterable[str]) -> str:
+def text_hash(texts: Iterable[str]) -> str:
+    """Hash of the resolved texts of all phases: that of the spec."""
     digest = hashlib.sha256()
     for text in texts:
         digest.update(text.encode() + b"\0")

@@ -79,7 +79,8 @@ def phase_result(phase: Phase, standings: Mapping[int, Standing]) -> dict[str, A
         "final": _summaries(plan, [h[-1] for h in histories.values() if h]),
         "epochs": plan.epochs,
         "epochs_done": min(len([r for r in h if r.epoch]) for h in histories.values()),
-        "seeds": list(plan.trial_seeds()),
+        "seeds": list(picked),
+        "seeds_asked": list(plan.trial_seeds()),
         "trials": [{"seed": seed, **record.data()} for seed, record in picked.items()],
         "expectations": [asdict(c) for c in compare(plan.expectations, summary, phase.parameters)],
         "report": {

@@ -13,7 +13,6 @@ from snc.diagnostics import DataError
 from snc.engine import checkpoint, curve
 from snc.engine.batches import Prepare, Samples
 from snc.engine.evaluate import evaluate
-from snc.engine.measure import split
 from snc.engine.phase import Phase, program_hash, spec_hash
 from snc.engine.progress import Watcher, numbers_text
 from snc.engine.report import comparison_line, peak_memory, result, summarise
@@ -256,13 +255,11 @@ def _evaluate_trial(
     start = perf_counter()
     epoch = max(standing.epoch - 1, 0)
     sums = evaluate(phase, test, standing.store, seed=seed, epoch=epoch, limit=options.limit)
-    tested, activity = split(sums.means())
     return EpochRecord(
         phase=phase.plan.name,
         epoch=standing.epoch,
         train={},
-        test=tested,
-        activity=activity,
+        test=sums.means(),
         rates={},
         seconds=perf_counter() - start,
     )

@@ -63,6 +63,11 @@ def rates(
     return {g.name: rate(g, epoch, plateaus.get(g.name, Plateau())) for g in groups}
 
 
+def by_learner(groups: tuple[RateGroup, ...], used: Mapping[str, float]) -> dict[str, float]:
+    """The rates of groups by what they move, as the network calls it."""
+    return {name: used[g.name] for g in groups for name in g.learns if g.name in used}
+
+
 def plateaus_after(
     groups: tuple[RateGroup, ...], plateaus: Mapping[str, Plateau], values: Mapping[str, float]
 ) -> dict[str, Plateau]:

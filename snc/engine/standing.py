@@ -16,15 +16,14 @@ from snc.module import Store
 class EpochRecord:
     """What one epoch gave. `epoch` counts from 1 in its phase; 0 is an evaluation without training.
 
-    train, test: means by name (`loss`, `accuracy`, metrics). activity: share of non-zero values per
-    population. rates: learning rates by group. seconds: what the epoch took, evaluation included.
+    train, test: means by name (`loss`, `accuracy`, metrics). rates: learning rates by what they move
+    (`h_in`, `out`). seconds: what the epoch took, evaluation included.
     """
 
     phase: str
     epoch: int
     train: dict[str, float]
     test: dict[str, float]
-    activity: dict[str, float]
     rates: dict[str, float]
     seconds: float
 

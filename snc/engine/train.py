@@ -15,10 +15,10 @@ from snc.engine.checkpoint import Identity
 from snc.engine.evaluate import evaluate
 from snc.engine.fits import refuse_misfit
 from snc.engine.initial import first_store, placed
-from snc.engine.measure import Sums, add_outcome, refuse_bad, split
+from snc.engine.measure import Sums, add_outcome, refuse_bad
 from snc.engine.phase import Phase, program_hash, spec_hash
 from snc.engine.progress import Watcher
-from snc.engine.schedule import plateaus_after, rates
+from snc.engine.schedule import by_learner, plateaus_after, rates
 from snc.engine.standing import EpochRecord, Standing
 from snc.model.plan import Stored
 from snc.module import Store
@@ -208,7 +208,7 @@ class _Runner:
         self, phase: Phase, data: PhaseData, standing: Standing, number: int, used: dict[str, float]
     ) -> EpochRecord:
         """The record of an epoch whose batches are learned."""
-        learned, activity = split(standing.sums.means())
+        learned = standing.sums.means()
         tested: dict[str, float] = {}
         if data.test is not None:
             sums = evaluate(
@@ -219,15 +219,14 @@ class _Runner:
                 epoch=max(number - 1, 0),
                 limit=self.options.limit,
             )
-            tested, activity = split(sums.means())
+            tested = sums.means()
         self.count(standing)
         return EpochRecord(
             phase=phase.plan.name,
             epoch=number,
             train=learned,
             test=tested,
-            activity=activity,
-            rates=used,
+            rates=by_learner(phase.plan.rates, used),
             seconds=standing.spent,
         )
 

@@ -20,7 +20,7 @@ from snc.explain.table import Row, rows_of
 from snc.explain.tabletext import table_data, table_text
 from snc.explain.text import report_text
 from snc.model.library import Declared, choose, load_file
-from snc.model.resolve import Experiment, resolve
+from snc.model.resolve import Experiment, phases_of, resolve
 from snc.resources import data_dir
 
 Table = tuple[tuple[Row, ...], tuple[tuple[str, str], ...]]  # rows; what is left out, and why
@@ -95,7 +95,8 @@ def table(
     failures = list[SpecError | DataError]()
     for declared in _to_tabulate(path, experiment):
         try:
-            for built, _ in _built(path, declared.name, settings, data_root):
+            for phase in phases_of(resolve(declared, settings)):
+                built, _ = _build(phase, data_root)
                 rows += rows_of(built, declared.documentation())
         except (SpecError, DataError) as failed:
             if not _is_for_want(failed):
@@ -131,8 +132,6 @@ def _to_tabulate(path: Path, experiment: str | None) -> list[Declared]:
 def _built(
     path: str | Path, experiment: str | None, settings: Mapping[str, str] | None, root: Path | None
 ) -> Iterator[tuple[Built, Surroundings]]:
-    from snc.compile import phases_of
-
     file = load_file(Path(path))
     if file.problems:
         raise SpecError(file.problems)

@@ -83,11 +83,12 @@ class Builder:
         **attributes: Attribute,
     ) -> str:
         """Add a node, or find the equal one; the name of it."""
-        given = tuple(sorted(attributes.items()))
+        given = tuple(sorted(attributes.items())) if attributes else ()
         found = canonical(axes)
         key = (op, tuple(args), given, found)
-        if key in self._known:
-            return self._known[key]
+        known = self._known.get(key)
+        if known is not None:
+            return known
         name = f"{self._prefix}{len(self.nodes)}"
         self.nodes[name] = Node(name, op, tuple(args), found, given, note, span)
         self._known[key] = name

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from snc.model.plan import Stored
@@ -85,7 +85,11 @@ _ROLES = ("pre", "", "self", "post")
 
 def canonical(axes: Iterable[Axis]) -> Axes:
     """The axes in the one order in which values are stored: batch, then pre, plain, post features."""
+    return _canonical(tuple(axes))
 
+
+@cache  # the axes of a network are few, and each is met thousands of times
+def _canonical(axes: Axes) -> Axes:
     def rank(axis: Axis) -> tuple[int, int, int]:
         if axis.kind in BATCH:
             return (0, _ORDER.index(axis.kind), 0)
@@ -96,6 +100,7 @@ def canonical(axes: Iterable[Axis]) -> Axes:
     return tuple(sorted(dict.fromkeys(axes), key=rank))
 
 
+@cache
 def features(axes: Axes) -> Axes:
     """The axes without the batch."""
     return tuple(a for a in axes if a.kind not in BATCH)

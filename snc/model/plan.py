@@ -120,11 +120,15 @@ class RateSchedule:
 
 @dataclass(frozen=True, slots=True)
 class RateGroup:
-    """A learning rate that the engine feeds to the program under `name`."""
+    """A learning rate that the engine feeds to the program under `name`.
+
+    `learns` is what it moves, as the network calls it: `h_in`, or `h_in.bias` where one of several.
+    """
 
     name: str
     rate: float
     schedule: RateSchedule = RateSchedule()
+    learns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import snc
+from snc.api import Experiment
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -48,19 +49,17 @@ def test_digits_learns_on_the_cpu(tmp_path):
     ],
 )
 def test_every_rule_of_the_comparison_lowers_the_loss(tmp_path, experiment):
-    spec = f"{EXAMPLES / 'rules.snc'}:{experiment}"
-    common = (
-        "--backend",
-        "reference",
-        "--seed",
-        "1",
-        "--set",
-        "network.hidden=30",
-        "--epochs",
-        "1",
+    small = Experiment(EXAMPLES / "rules.snc", experiment, {"network.hidden": "30"})
+    first, later = (
+        small.train(
+            backend="reference",
+            epochs=1,
+            limit_batches=batches,
+            seed=1,
+            out=tmp_path / str(batches),
+        )
+        for batches in (1, 24)
     )
-    first = train(tmp_path / "a", spec, *common, "--limit-batches", "1")
-    later = train(tmp_path / "b", spec, *common, "--limit-batches", "24")
     assert later["loss"] < 0.9 * first["loss"]
 
 

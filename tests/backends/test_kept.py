@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 from networks import Net, net_of
 from odd_specs import TEXTS
 
 STEPS, BATCH = 7, 3
+BACKENDS = ("reference", "cpu", "cuda")
 RECORDS = ("h1", "h1.u", "h2", "out")
 ECHO = """
 network net():
@@ -44,24 +48,30 @@ def weights(net: Net) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Net]:
-    text, folder = TEXTS["states that are kept"], tmp_path_factory.mktemp("kept")
-    return {
-        b: net_of(text, folder, backend=b, record=RECORDS) for b in ("reference", "cpu", "cuda")
-    }
+class Nets(dict[str, Net]):
+    """A spec on every backend that is asked for."""
+
+    def __init__(self, text: str, folder: Path, record: tuple[str, ...]) -> None:
+        super().__init__()
+        self.made = partial(net_of, text, folder, record=record)
+
+    def __missing__(self, backend: str) -> Net:
+        self[backend] = self.made(backend=backend)
+        return self[backend]
 
 
 @pytest.fixture(scope="module")
-def echo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Net]:
-    folder = tmp_path_factory.mktemp("echo")
-    return {
-        b: net_of(ECHO, folder, backend=b, record=("h1",)) for b in ("reference", "cpu", "cuda")
-    }
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Nets:
+    return Nets(TEXTS["states that are kept"], tmp_path_factory.mktemp("kept"), RECORDS)
 
 
-@pytest.mark.parametrize("backend", ["reference", "cpu", "cuda"])
-def test_a_kept_membrane_goes_on_where_it_ended(kept: dict[str, Net], backend: str) -> None:
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Nets:
+    return Nets(ECHO, tmp_path_factory.mktemp("echo"), ("h1",))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_kept_membrane_goes_on_where_it_ended(kept: Nets, backend: str) -> None:
     net = kept[backend]
     store = net.store(weights(net), batch=BATCH)
     first = net.run(False, store, net.feed(inputs(0), np.zeros(BATCH, int))).outcome.records
@@ -73,11 +83,12 @@ def test_a_kept_membrane_goes_on_where_it_ended(kept: dict[str, Net], backend: s
     assert not np.array_equal(again["h1.u"], fresh["h1.u"])
 
 
-def test_backends_agree_over_several_sequences(kept: dict[str, Net]) -> None:
-    stores = {b: n.store(weights(n), batch=BATCH) for b, n in kept.items()}
+def test_backends_agree_over_several_sequences(kept: Nets) -> None:
+    nets = {b: kept[b] for b in BACKENDS}
+    stores = {b: n.store(weights(n), batch=BATCH) for b, n in nets.items()}
     for seed, learn in enumerate([True, True, False, True]):
         labels = np.random.default_rng(seed).integers(0, 3, BATCH)
-        for backend, net in kept.items():
+        for backend, net in nets.items():
             net.run(learn, stores[backend], net.feed(inputs(seed), labels))
     want = stores.pop("reference")
     assert want["h1:u"].any()
@@ -86,8 +97,8 @@ def test_backends_agree_over_several_sequences(kept: dict[str, Net]) -> None:
             np.testing.assert_allclose(got[name], want[name], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("backend", ["reference", "cpu", "cuda"])
-def test_a_smaller_batch_leaves_the_other_places_alone(kept: dict[str, Net], backend: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_smaller_batch_leaves_the_other_places_alone(kept: Nets, backend: str) -> None:
     net = kept[backend]
     store = net.store(weights(net), batch=BATCH)
     net.run(True, store, net.feed(inputs(0), np.zeros(BATCH, int)))
@@ -97,9 +108,9 @@ def test_a_smaller_batch_leaves_the_other_places_alone(kept: dict[str, Net], bac
     assert not np.array_equal(store["h1:u"][:2], before[:2])
 
 
-@pytest.mark.parametrize("backend", ["reference", "cpu", "cuda"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_rule_hears_whether_the_sample_before_was_of_the_same_class(
-    echo: dict[str, Net], backend: str
+    echo: Nets, backend: str
 ) -> None:
     net = echo[backend]
     store = net.store(weights(net), batch=BATCH)
@@ -114,7 +125,7 @@ def test_a_rule_hears_whether_the_sample_before_was_of_the_same_class(
     np.testing.assert_allclose(changes[0], -changes[1], rtol=1e-9)
 
 
-def test_an_evaluation_does_not_compute_what_is_kept_of_labels(echo: dict[str, Net]) -> None:
+def test_an_evaluation_does_not_compute_what_is_kept_of_labels(echo: Nets) -> None:
     program = echo["reference"].program
     assert [s.name for s in program.learn.states if s.kept] == [":was"]
     assert not any(s.kept for s in program.evaluate.states)

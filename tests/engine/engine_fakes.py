@@ -82,7 +82,6 @@ class Regression:
             loss=2 * float(-np.log(picked).mean()),
             loss_steps=2,
             at_end={"predict": p.argmax(1), "sureness": picked},
-            rates={"h": float(np.mean(x != 0))},
             records={n: np.repeat(scores[None], feed.steps, 0) for n in self.records},
         )
         return outcome, error
@@ -127,7 +126,7 @@ def plan(**changes) -> RunPlan:
     made = RunPlan(
         name="toy", data=data, test_data=None, dt=None, epochs=3, batch=8, test_batch=7,
         drop_last=False, shuffle=True, trials=1, seed=5, seeds=(),
-        rates=(RateGroup("adam", 0.1, RateSchedule("cosine", period=4)),),
+        rates=(RateGroup("adam", 0.1, RateSchedule("cosine", period=4), ("out",)),),
         report_epoch="final", report_trials="all", report_spread="sample",
         metrics=("accuracy", "sureness"), expectations=(),
     )  # fmt: skip

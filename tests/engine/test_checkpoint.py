@@ -26,9 +26,7 @@ def standing() -> Standing:
         "step": np.array(3.0, dtype=np.float32),
         "none": np.zeros((0, 4), dtype=np.float32),
     }
-    record = EpochRecord(
-        "toy", 1, {"loss": 1 / 3}, {"loss": float("nan")}, {"h": 0.1}, {"adam": 0.1}, 2.5
-    )
+    record = EpochRecord("toy", 1, {"loss": 1 / 3}, {"loss": float("nan")}, {"h_in": 0.1}, 2.5)
     return Standing(
         store, phase=1, epoch=2, batch=3, sums=Sums({"loss": 0.1 + 0.2}, {"loss": 3.0}),
         plateaus={"adam": Plateau(best=float("inf"), bad_epochs=2, cuts=1)},

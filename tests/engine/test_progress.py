@@ -9,7 +9,7 @@ from snc.engine.progress import Bar, Lines, Silent, epoch_line, watcher
 from snc.engine.standing import EpochRecord
 
 RECORD = EpochRecord(
-    "toy", 3, {"loss": 1.25, "accuracy": 0.5}, {"loss": 2.0, "accuracy": 0.4567}, {}, {}, 12.34
+    "toy", 3, {"loss": 1.25, "accuracy": 0.5}, {"loss": 2.0, "accuracy": 0.4567}, {}, 12.34
 )
 
 

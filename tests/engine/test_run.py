@@ -45,7 +45,8 @@ def test_a_run_leaves_its_files_and_nothing_else(tmp_path):
 def test_no_more_trials_than_asked_for(tmp_path):
     outcome = go(RunFolder(tmp_path), [case(trials=3)], trials=2)
     assert outcome["seeds"] == [5, 6]
-    assert outcome["phases"][0]["seeds"] == [5, 6, 7]
+    assert outcome["phases"][0]["seeds"] == [5, 6]
+    assert outcome["phases"][0]["seeds_asked"] == [5, 6, 7]
 
 
 def test_data_is_prepared_once_for_all(tmp_path):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import snc.explain
-from snc.explain import Certificate, Report
+from snc.explain import Certificate, Report, Table
 from snc.explain.locality import Verdict
 
 CONFORMANCE = Path(__file__).parents[2] / "specs" / "conformance"
@@ -91,3 +92,9 @@ def line_of(text: str, tmp_path: Path) -> int:
     """The line of the spec that holds a text."""
     lines = (tmp_path / "this.snc").read_text().splitlines()
     return next(k for k, line in enumerate(lines, 1) if text in line)
+
+
+@cache
+def library_table() -> Table:
+    """The table of all rules of the library, which takes seconds to make."""
+    return snc.explain.table()

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from explain_specs import library_table
 
 import snc.explain
+from snc.explain.tabletext import table_text
 
 PAGE = Path(__file__).parents[2] / "docs" / "certificates.md"
 
@@ -80,7 +82,7 @@ DIFFERENT = {
 
 @pytest.fixture(scope="module")
 def printed() -> str:
-    return snc.explain.explain_table()[0]
+    return table_text(*library_table())
 
 
 def cells(text: str, first: str) -> dict[str, dict[str, str]]:

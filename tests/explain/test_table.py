@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from explain_specs import library_table
 
 import snc.explain
 from snc.diagnostics import DataError, SpecError
@@ -58,7 +59,7 @@ experiment complete:
 
 @pytest.fixture(scope="module")
 def library():
-    rows, left_out = snc.explain.table()
+    rows, left_out = library_table()
     assert left_out == ()
     return {row.experiment: row for row in rows}
 

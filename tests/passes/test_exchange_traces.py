@@ -6,63 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import Ran, differing, net_of
+from exchanged import BATCH, PASSES, RULES, STEPS, UPDATES, WINDOWS, chunks_agree, ran, text
+from networks import differing, net_of
 
 from snc.graph.graph import Graph
 from snc.passes import run_passes
 from snc.passes.exchange_traces import exchange_traces
 from snc.passes.merge_products import merge_products
-from snc.program import schedule
-
-STEPS, BATCH = 11, 4
-TEXT = """
-network net():
-    input x[6]
-    h_in  = x | dense(5, bias = true, norm = standardise)
-    h_rec = dense(h[t-1], 5)
-    h     = h_in + h_rec | lif(leak = 0.8, theta = 0.4, surrogate = fast(_, k = 5))
-    out   = h | dense(3, bias = true) | integrator(leak = 0.9)
-experiment e:
-    network = net()
-    dt      = 1 ms
-    loss    = mean(cross_entropy(out, label))
-    random event = bernoulli(0.4) every step
-    learn h_in, h_rec by {rule}
-    learn out by readout(0.95) from backprop(loss)
-    train:
-        optimiser = sgd(0.05)
-        during = {during}
-        update = {update}
-"""
-RULES = {
-    "both terms": "stllr(0.5, 0.7, -0.4, 1) from backprop(loss)",
-    "a trace that never fades": "stllr(0.5, 1, 1, 1) from backprop(loss)",
-    "one term": "ottt() from feedback(class_error(out, label))",
-}
-WINDOWS = ["always", "last 5 steps", "after 4 steps", "when event"]
-UPDATES = ["every sequence", "every 3 steps"]
-PASSES = ("exchange_traces", "merge_products")
-
-
-def text(rule: str = "both terms", during: str = "always", update: str = "every sequence") -> str:
-    return TEXT.format(rule=RULES[rule], during=during, update=update)
-
-
-def ran(spec: str, folder: Path, backend: str = "reference", without: tuple[str, ...] = ()) -> Ran:
-    made = net_of(spec, folder, backend=backend, without=without, record=("h",))
-    random = np.random.default_rng(0)
-    inputs = (random.random((STEPS, BATCH, 6)) < 0.5).astype(float)
-    labels = random.integers(0, 3, BATCH)
-    given = {
-        s.name: random.normal(0.2, 0.6, s.shape)
-        for s in made.program.stored
-        if s.role == "parameter"
-    }
-    done = made.learn(inputs, labels, given)
-    assert 0.1 < done.outcome.records["h"].mean() < 0.9
-    for gradients in done.outcome.gradient_steps.values():
-        assert np.abs(gradients).max() > 1e-4
-    return done
 
 
 def graph(spec: str, folder: Path, without: tuple[str, ...] = PASSES) -> Graph:
@@ -106,23 +56,11 @@ def test_the_exchanged_run_gives_the_same_numbers(
     assert differing(want, ran(spec, tmp_path, without=("merge_products",))) == {}
 
 
-@pytest.mark.parametrize(
-    ("backend", "chunk"),
-    [
-        ("cpu", 3),
-        *(pytest.param("cpu", chunk, marks=pytest.mark.slow) for chunk in (1, 4, 11)),
-        *(("cuda", chunk) for chunk in (1, 3, 4, 11)),
-    ],
-)
-def test_compiled_backends_agree_in_chunks_of_any_length(
-    chunk: int, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("chunk", [1, 3, 4, 11])
+def test_chunks_of_any_length_agree(
+    chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "LEAST", chunk)
-    monkeypatch.setattr(schedule, "MOST", chunk)
-    spec = text(during="last 8 steps")
-    want, made = ran(spec, tmp_path, without=PASSES), net_of(spec, tmp_path, backend=backend)
-    assert made.module.runs["learn"].emitted.chunk == chunk
-    assert differing(want, ran(spec, tmp_path, backend=backend)) == {}
+    chunks_agree("cuda", chunk, tmp_path, monkeypatch)
 
 
 def test_nothing_is_exchanged_where_weights_change_at_every_step(tmp_path: Path) -> None:
