@@ -25,10 +25,15 @@ KINDS = {"F": "F", "D": "D", "I": "np.int64", "U": "np.uint8", "Q": "np.uint64"}
 
 @dataclass
 class CpuEmitted(Emitted):
-    """The code of one graph; `tasks` are its functions, in the order in which the driver is given them."""
+    """The code of one graph.
 
-    tasks: tuple[str, ...] = ()
+    tasks: name -> text, in the order in which the driver is given them. numbers: name -> what it stands for.
+    """
+
+    tasks: dict[str, str] = field(default_factory=dict)
+    driver: str = ""
     calls: tuple[Call, ...] = ()
+    numbers: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -245,12 +250,28 @@ def emit_graph(name: str, graph: Graph) -> CpuEmitted:
     recorded: dict[str, list[str]] = {}
     for record, value in graph.records:
         recorded.setdefault(code.resolved(value), []).append(record)
-    numbers = [f"{name} = np.array({list(v)})" for name, v in sorted(code.arrays.tuples.items())]
-    parts = [*(["\n".join(numbers) + "\n"] if numbers else []), *code.tasks.values(), text]
-    rates, tasks, calls = tuple(code.arrays.rates), tuple(code.tasks), tuple(code.calls)
+    numbers = dict(sorted(code.arrays.tuples.items()))
+    heads = [f"{number_text(n, v)}" for n, v in numbers.items()]
+    parts = [*(["\n".join(heads) + "\n"] if heads else []), *code.tasks.values(), text]
+    rates, calls = tuple(code.arrays.rates), tuple(code.calls)
     return CpuEmitted(
-        name, "\n\n".join(parts), specs, rates, plan.chunk, graph, recorded, tasks, calls
+        name=name,
+        text="\n\n".join(parts),
+        specs=specs,
+        rates=rates,
+        chunk=plan.chunk,
+        graph=graph,
+        recorded=recorded,
+        tasks=code.tasks,
+        driver=text,
+        calls=calls,
+        numbers=numbers,
     )
+
+
+def number_text(name: str, values: Sequence[int]) -> str:
+    """The line that makes numbers known by a name."""
+    return f"{name} = np.array({list(values)})"
 
 
 @dataclass

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
-from types import ModuleType
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from snc.codegen.arrays import ArraySpec
-from snc.codegen.kernel import KernelSource, load_text
+from snc.codegen.kernel import KernelSource, written
 from snc.codegen.run import Run, graphs
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
-from snc_cpu.compilers import compile_tasks
-from snc_cpu.emit import CpuEmitted, emit_graph
-from snc_cpu.tasks import SIZES, address, compile_driver
+from snc_cpu.compilers import compile_files, entry
+from snc_cpu.emit import CpuEmitted, emit_graph, number_text
+from snc_cpu.tasks import SIZES, address
 
 HEADER = '''"""Emitted by snc for the CPU backend, {dtype}.
 
@@ -28,7 +30,8 @@ a chunk, f_ values at its first step, h_ histories of a chunk, u_ sums and updat
 r_ records, g_ gradients. Values are channels last. Primitives {primitives}.
 """
 
-import math
+'''
+IMPORTS = """import math
 
 import numpy as np
 from numba import njit
@@ -39,18 +42,19 @@ from snc_cpu.tasks import *
 REAL = np.{dtype}
 F = np.{dtype}
 D = np.float64
-'''
+"""
 
 
 def emit_program(program: Program) -> KernelSource:
     """The text of both graphs of a program."""
-    # The compiler's cache looks at this file only: another version of what it calls is another text.
-    parts = [HEADER.format(dtype=program.dtype, primitives=_called())]
+    head = (HEADER + IMPORTS).format(dtype=program.dtype, primitives=_called())
+    parts = [head]
     for name, graph in graphs(program):
         parts.append(emit_graph(name, graph).text)
     return KernelSource(program.name, "\n\n".join(parts), program)
 
 
+@cache
 def _called() -> str:
     """A hash of all that emitted code calls."""
     digest = hashlib.sha256()
@@ -67,16 +71,27 @@ def _called() -> str:
 
 def load_program(kernel: KernelSource) -> CpuModule:
     """A module that is compiled and ready to run."""
-    text = load_text(kernel)
-    runs = {
-        name: CpuRun(emit_graph(name, graph), kernel.program.dtype, text)
-        for name, graph in graphs(kernel.program)
-    }
-    names = [name for run in runs.values() for name in run.emitted.tasks]
-    compile_tasks(text, names, len(kernel.text))
+    dtype = kernel.program.dtype
+    runs = {name: CpuRun(emit_graph(name, graph), dtype) for name, graph in graphs(kernel.program)}
+    tasks = [path for run in runs.values() for path in run.files.values()]
+    compile_files(tasks, [run.driver_file for run in runs.values()])
     for run in runs.values():
-        run.compile()
+        run.load()
     return CpuModule(runs)
+
+
+def alone(emitted: CpuEmitted, text: str, dtype: str) -> Path:
+    """The file of one function, without comments and the name of its graph: other graphs share it."""
+    lines = [line.split("  # ")[0] for line in text.splitlines()]
+    code = re.sub(rf"\ndef {emitted.name}_", "\ndef task_", "\n" + "\n".join(lines)).strip()
+    found = re.search(r"\ndef (\w+)", "\n" + code)
+    assert found
+    used = [n for n in emitted.numbers if re.search(rf"\b{n}\b", code)]
+    numbers = "".join(number_text(n, emitted.numbers[n]) + "\n" for n in used)
+    # The compiler's cache looks at this file only: another version of what it calls is another text.
+    head = IMPORTS.format(dtype=dtype) + f"# with primitives {_called()}\n"
+    last = "  # driver" if text == emitted.driver else ""
+    return written(f"{head}{numbers}\n\n{code}\n\n\nentry = {found[1]}{last}\n")
 
 
 @dataclass
@@ -104,16 +119,18 @@ class CpuRun(Run):
 
     emitted: CpuEmitted
 
-    def __init__(self, emitted: CpuEmitted, dtype: str, text: ModuleType) -> None:
+    def __init__(self, emitted: CpuEmitted, dtype: str) -> None:
         super().__init__(emitted, dtype)
-        self.text = text
-        self.driver = getattr(text, emitted.name)
+        self.files = {n: alone(emitted, text, dtype) for n, text in emitted.tasks.items()}
+        self.driver_file = alone(emitted, emitted.driver, dtype)
+        self.numbers = {n: np.array(v, np.int64) for n, v in emitted.numbers.items()}
         self.tasks: dict[str, int] = {}
+        self.driver: Any = None
 
-    def compile(self) -> None:
-        """Compile all functions, or read them from the cache."""
-        self.tasks = {name: address(getattr(self.text, name)) for name in self.emitted.tasks}
-        compile_driver(self.driver)
+    def load(self) -> None:
+        """Find the compiled functions."""
+        self.tasks = {name: address(entry(path)) for name, path in self.files.items()}
+        self.driver = entry(self.driver_file)
 
     def array(self, spec: ArraySpec, store: Store, feed: Feed, updates: int) -> Any:
         """The array for one place of the table, checked: the code takes it to be what it was told."""
@@ -136,7 +153,7 @@ class CpuRun(Run):
         for name, state in self.kept_states:
             arrays[name][...] = self.places(state, store).reshape(arrays[name].shape)
         sizes = steps, batch, self.chunk(steps), updates
-        table = Table(self.emitted, self.text, self.tasks, arrays, sizes)
+        table = Table(self.emitted, self.numbers, self.tasks, arrays, sizes)
         self.driver(gradients, np.array(list(self.tasks.values()), np.int64), table.address)
         for name, state in self.kept_states:
             places = self.places(state, store)
@@ -150,7 +167,7 @@ class Table:
     def __init__(
         self,
         emitted: CpuEmitted,
-        text: ModuleType,
+        lists: dict[str, Any],
         tasks: dict[str, int],
         arrays: dict[str, Any],
         sizes: tuple[int, int, int, int],
@@ -165,7 +182,7 @@ class Table:
                 return int(np.float64(given).view(np.int64))
             if given in size:
                 return size[given]
-            return addresses[given] if given in addresses else getattr(text, given).ctypes.data
+            return addresses[given] if given in addresses else lists[given].ctypes.data
 
         self.tables = [np.array([entry(g) for g in c.table], np.int64) for c in emitted.calls]
         pairs = zip(emitted.calls, self.tables, strict=True)

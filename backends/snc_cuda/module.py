@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from snc.codegen.arrays import ArraySpec
-from snc.codegen.kernel import KernelSource, load_text
+from snc.codegen.kernel import KernelSource, load_file, written
 from snc.codegen.run import MADE, Run, graphs
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
@@ -72,7 +72,7 @@ def emit_program(program: Program) -> KernelSource:
 
 def load_program(kernel: KernelSource) -> CudaModule:
     """A module that is ready to run; kernels are compiled when they are launched first, and cached on disk."""
-    text = load_text(kernel)
+    text = load_file(written(kernel.text))
     return CudaModule(
         {
             name: CudaRun(emit_graph(name, graph), kernel.program.dtype, text)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from snc.codegen.kernel import KernelSource, load_text
+from snc.codegen.kernel import KernelSource, load_file, written
 from snc.codegen.run import graphs
 from snc.diagnostics import BackendError
 from snc_cuda.code import MANY, ONE, Kernel
@@ -31,7 +31,7 @@ def compiled(
 
     if config.ENABLE_CUDASIM:
         raise BackendError("the simulator compiles nothing; unset NUMBA_ENABLE_CUDASIM")
-    text, known = load_text(source), {} if known is None else known
+    text, known = load_file(written(source.text)), {} if known is None else known
     for name, graph in graphs(source.program):
         emitted = emit_graph(name, graph)
         for kernel in emitted.kernels:

@@ -28,19 +28,24 @@ class KernelSource:
 
     @property
     def key(self) -> str:
-        """Hash of the text: equal text is compiled once."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+        """Hash of the text."""
+        return hashed(self.text)
 
 
-def load_text(kernel: KernelSource) -> ModuleType:
-    """Import the kernel's text from a file named by its hash."""
-    path = cache_dir("kernels") / f"snc_{kernel.key}.py"
+def written(text: str) -> Path:
+    """The file of a text, named by its hash: equal text is compiled once."""
+    path = cache_dir("kernels") / f"snc_{hashed(text)}.py"
     if not path.exists():
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(kernel.text)
+            file.write(text)
         Path(temporary).replace(path)
-    return load_file(path)
+    return path
+
+
+def hashed(text: str) -> str:
+    """A short hash of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def load_file(path: Path) -> ModuleType:
