@@ -49,7 +49,7 @@ def product_of(
     whole = (int(f.whole) for f in factors)
     values = int(arrays.specs[total].shape[0]), *(f.values for f in factors)
     names = total, *(f.array.name for f in factors), gate, numbers
-    # the order in which snc_cpu.primitives.factors reads them
+    # the order in which snc_cpu.primitives.dense.factors reads them
     table: tuple[int | float | str, ...] = ("B", *whole, block, *values, *names)
     return Call(f"{kind_of(geometry)}_part_{kinds}", table), -(-rows // block)
 

@@ -58,14 +58,13 @@ def emit_program(program: Program) -> KernelSource:
 def _called() -> str:
     """A hash of all that emitted code calls."""
     digest = hashlib.sha256()
-    for module, name in (
-        ("snc_cpu", "primitives.py"),
-        ("snc_cpu", "draws.py"),
-        ("snc_cpu", "tasks.py"),
-        ("snc_cpu", "machine.py"),
-        ("snc", "draws.py"),
-    ):
-        digest.update(files(module).joinpath(name).read_bytes())
+    here = files("snc_cpu")
+    called = [here / name for name in ("draws.py", "machine.py", "tasks.py")]
+    called += sorted(
+        (p for p in (here / "primitives").iterdir() if p.is_file()), key=lambda p: p.name
+    )
+    for file in (*called, files("snc") / "draws.py"):
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -1,0 +1,16 @@
+"""Hand-written kernels that emitted code calls: products of projections, pools, random streams.
+
+Values are channels last and flat per sample; weights are [pre, post] or [kh, kw, pre, post], so that an
+event adds a contiguous row. Every reduction has a fixed order: results do not depend on threads. Sums may
+be reassociated by the compiler inside one row (SEMANTICS 10.1), never across owners.
+"""
+
+from snc_cpu.primitives.convolutions import *
+from snc_cpu.primitives.dense import *
+from snc_cpu.primitives.grouped import *
+from snc_cpu.primitives.images import *
+from snc_cpu.primitives.pools import *
+from snc_cpu.primitives.rows import *
+from snc_cpu.primitives.shapes import *
+from snc_cpu.primitives.streams import *
+from snc_cpu.primitives.transposed import *
