@@ -69,13 +69,10 @@ def snc_cache(
     """Not the user's cache: a new folder in which only compiled kernels are older than this run."""
     folder = tmp_path_factory.mktemp("snc-cache")
     (folder / "kernels").symlink_to(kernels(request.config, folder / "own"))
-    before = os.environ.get("SNC_CACHE")
-    os.environ["SNC_CACHE"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["SNC_CACHE"]
-    else:
-        os.environ["SNC_CACHE"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SNC_CACHE", str(folder))
+        patch.setenv("SNC_COMPILERS", "1")  # there are as many workers as cores already
+        yield folder
 
 
 @pytest.fixture

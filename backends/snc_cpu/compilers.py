@@ -6,6 +6,7 @@ one that another experiment needs too is compiled once.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,10 +24,13 @@ LARGE = (
 
 
 def compile_files(tasks: Sequence[Path], drivers: Sequence[Path]) -> None:
-    """Compile the functions of files, or read them from the cache."""
+    """Compile the functions of files, or read them from the cache.
+
+    As many processes compile as there are threads; the environment variable SNC_COMPILERS says another number.
+    """
     new = [p for p in dict.fromkeys((*tasks, *drivers)) if not any(_index(p))]
-    helpers = get_num_threads() - 1
-    if helpers and not config.DISABLE_JIT and sum(p.stat().st_size for p in new) >= LARGE:
+    helpers = int(os.environ.get("SNC_COMPILERS", get_num_threads())) - 1
+    if helpers > 0 and not config.DISABLE_JIT and sum(p.stat().st_size for p in new) >= LARGE:
         own, *others = shares(new, 1 + helpers)
         command = [sys.executable, "-c", "import snc_cpu.compilers as c; c.main()"]
         running = [subprocess.Popen([*command, *map(str, share)]) for share in others if share]
