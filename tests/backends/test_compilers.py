@@ -36,9 +36,7 @@ def trained(folder: Path, processes: int) -> str:
     return done.stdout.split("  0.")[0]
 
 
-def test_two_processes_compile_what_one_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_processes_compile_what_one_does(tmp_path: Path) -> None:
     made = {}
     for processes in (1, 2):
         folder = tmp_path / str(processes)
