@@ -245,6 +245,20 @@ class Function:
             return self.at(array, index)
         return self.at(array, f"{variables[first]}, {index}")
 
+    def row_along(self, name: str, axis: Axis, variables: dict[Axis, str]) -> str | None:
+        """A value's numbers along an axis as one row, if its array holds them so and nothing else in it."""
+        node = base = self.node(name)
+        while base.op == "rename":
+            base = self.node(base.args[0])
+        numbers = base.op in ("const", "scalar") or self.plan.place[base.name] == "control"
+        plain = rest(node.axes) == (axis,) and len(rest(base.axes)) == 1
+        if numbers or not plain or self.behind(name) in self.local:
+            return None
+        first, array = lead(node.axes), self.array_of(name)
+        if first is None or (self.sample and first == SAMPLE):
+            return array
+        return f"{array}[{variables[first]}]"
+
     def layout(self, name: str) -> Axes:
         """A node's axes in the order in which its array holds them."""
         node, tables = self.node(name), list[dict[Axis, Axis]]()
@@ -700,18 +714,15 @@ def _reduce(f: Function, node: Node, out: str, over: Axes, term: str, every: Axe
     gone = [a for a in over if not (f.sample and a == SAMPLE)]
     kind = "D" if f.wide[node.name] else "F"
     into = f.at(out, _position(f, node.axes, variables))
-    adds_rows = (
-        f.adds_rows
-        and kept
-        and every
-        and every[-1] in kept
-        and f.wide[node.name] == _term_wide(f, node)
-    )
-    if adds_rows:
-        f.body(f"{f.whole('fill', node)}({out}, 0)")
-        order = [a for a in every if not (f.sample and a == SAMPLE)]
-        loops(f.body, order, variables, lambda: f.body(f"{into} += {term}"))
-        return
+    order = [a for a in every if not (f.sample and a == SAMPLE)]
+    if f.adds_rows and kept and every and every[-1] in kept:
+        if f.wide[node.name] == _term_wide(f, node):
+            f.body(f"{f.whole('fill', node)}({out}, 0)")
+            loops(f.body, order, variables, lambda: f.body(f"{into} += {term}"))
+            return
+        if kept == [every[-1]]:
+            _reduce_wide(f, node, order, variables, term, into)
+            return
 
     def inner() -> None:
         f.body("total = D(0.0)" if _term_wide(f, node) else f"total = {kind}(0.0)")
@@ -719,6 +730,23 @@ def _reduce(f: Function, node: Node, out: str, over: Axes, term: str, every: Axe
         f.body(f"{into} = {kind}(total)")
 
     f.each(kept, variables, inner)
+
+
+def _reduce_wide(
+    f: Function,
+    node: Node,
+    order: Sequence[Axis],
+    variables: dict[Axis, str],
+    term: str,
+    into: str,
+) -> None:
+    """Rows of double precision terms are added in a row of that precision, which is then rounded."""
+    (axis,) = f.domain(node)
+    row, i = f"wide_{f.arrays.identifier(node)}", variables[axis]
+    f.heads.setdefault(row, f"np.zeros({axis.size}, np.float64)")
+    f.body(f"fill_row({row}, 0)")
+    loops(f.body, order, variables, lambda: f.body(f"{row}[{i}] += {term}"))
+    loops(f.body, [axis], variables, lambda: f.body(f"{into} = F({row}[{i}])"))
 
 
 def _term_wide(f: Function, node: Node) -> bool:
@@ -743,13 +771,25 @@ def _uses(f: Function, node: Node, out: str) -> None:
 
 
 def _dot(f: Function, node: Node, out: str) -> None:
-    every = tuple(dict.fromkeys([*(a for a in node.axes), *node.get("over")]))
+    over = node.get("over")
+    # over samples a row is added for each; over features a row is multiplied by another
+    axes = [*over, *node.axes] if PARTNER in over or SAMPLE in over else [*node.axes, *over]
+    every = tuple(dict.fromkeys(axes))
     variables = {
         a: variable(a) for a in (*every, *f.node(node.args[0]).axes, *f.node(node.args[1]).axes)
     }
     wide = _term_wide(f, node)
+    rows = [f.row_along(a, over[0], variables) for a in node.args] if len(over) == 1 else [None]
+    if f.adds_rows and all(rows):
+        kind = "D" if f.wide[node.name] else "F"
+        into = f.at(out, _position(f, node.axes, variables))
+        kept = list(f.domain(node))
+        loops(
+            f.body, kept, variables, lambda: f.body(f"{into} = {kind}(dot({rows[0]}, {rows[1]}))")
+        )
+        return
     x, y = (f.operand(a, variables, None, wide) for a in node.args)
-    _reduce(f, node, out, node.get("over"), f.times(x, y, wide), every)
+    _reduce(f, node, out, over, f.times(x, y, wide), every)
 
 
 def _argmax(f: Function, node: Node, out: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 PRODUCT = {"reassoc", "contract", "nsz", "arcp"}  # what a compiler may do inside the sum of one row
@@ -52,6 +53,15 @@ def add_steps(total, history, opened, steps):
         if opened[k]:
             for i in range(total.size):
                 total[i] += history[k, i]
+
+
+@njit(cache=True, fastmath=PRODUCT)
+def dot(x, y):
+    """The sum of the products of two rows, in double precision."""
+    total = 0.0
+    for i in range(x.size):
+        total += np.float64(x[i]) * np.float64(y[i])
+    return total
 
 
 @njit(cache=True)
