@@ -58,9 +58,9 @@ def bench(spec: str, flags: Mapping[str, Any]) -> dict[str, Any]:
     phase = from_compiled(compiled)
     learns = bool(phase.trained) and not flags["evaluate"]
     if flags["batch"]:
-        store, feed = read_batch(phase, flags["batch"], flags["dtype"])
+        store, feed = read_batch(phase, flags["batch"], phase.dtype)
     else:
-        store, feed = _own_batch(phase, data, learns, flags["dtype"])
+        store, feed = _own_batch(phase, data, learns)
     work = Work(phase, store, feed, learns)
     first = {name: array.copy() for name, array in store.items()}
     outcome = work.run()
@@ -75,7 +75,7 @@ def bench(spec: str, flags: Mapping[str, Any]) -> dict[str, Any]:
         "case": case or None,
         "what": "training step" if learns else "evaluation",
         **_summary(seconds),
-        "rates": outcome.rates or spike_rates(compiled, flags["backend"], work),
+        "rates": spike_rates(compiled, flags["backend"], work),
         "input_rate": _input_rate(feed),
         "loss": outcome.loss / outcome.loss_steps if outcome.loss_steps else None,
         "peak_memory_bytes": peak,
@@ -84,7 +84,7 @@ def bench(spec: str, flags: Mapping[str, Any]) -> dict[str, Any]:
         "steps": feed.steps,
         "batch": feed.batch,
         "backend": flags["backend"],
-        "dtype": flags["dtype"],
+        "dtype": phase.dtype,
         "without": list(flags["without"]),
         "threads": _threads(),
         "versions": versions(),
@@ -135,7 +135,7 @@ def result_text(found: Mapping[str, Any]) -> str:
     )
 
 
-def _own_batch(phase: Phase, data: PlannedData, learns: bool, dtype: str) -> tuple[Store, Feed]:
+def _own_batch(phase: Phase, data: PlannedData, learns: bool) -> tuple[Store, Feed]:
     """First weights, and the first batch of the training data, or of the test data where nothing is learned."""
     plan, sets = phase.plan, data.sets.of(phase.plan)
     samples, order = sets.train, Order(plan.batch, plan.shuffle, plan.drop_last)
@@ -146,7 +146,7 @@ def _own_batch(phase: Phase, data: PlannedData, learns: bool, dtype: str) -> tup
     feeder = Feeder(samples, 0, plan.seed, training=learns, rates=rates(plan.rates, 0, {}))
     feed = feeder.feed(0, batches[0])
     refuse_misfit(phase.needs, feed, "batch 1 of the data")
-    return first_store(placed(phase.stored, feed.batch), plan.seed, dtype), feed
+    return first_store(placed(phase.stored, feed.batch), plan.seed, phase.dtype), feed
 
 
 def _restorer(store: Store, first: Store) -> Callable[[], None]:

@@ -132,7 +132,7 @@ def test_several_backends_and_the_text(tiny, batch):
     assert found["seconds"] == found["runs"][0]["seconds"]
     assert found["runs"][0]["loss"] == pytest.approx(found["runs"][1]["loss"], rel=1e-5)
     lines = snc(*words).stdout.splitlines()
-    assert lines[0].startswith("tiny: training step, 2 samples, 6 steps; reference, float32")
+    assert lines[0].startswith("tiny: training step, 2 samples, 6 steps; reference, float64")
     assert "half of 2 runs between" in lines[1]
     assert lines[2] == "spikes   input 25.0%, h 11.1%"
     assert lines[3].startswith("memory ")
