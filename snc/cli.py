@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from snc.cli_bench import bench
 from snc.cli_data import data
 from snc.cli_reproduce import reproduce
 from snc.console import (
@@ -23,59 +24,18 @@ from snc.console import (
     dtype_option,
     json_option,
     root_option,
+    set_option,
     show_diagnostics,
     show_result,
     split_spec,
     threads_option,
     without_collector,
+    without_option,
 )
 
 COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
 STAGES = ("tokens", "ast", "model", "graph", "program", "kernel")
 KINDS = ("experiments", "rules", "neurons", "signals", "datasets", "backends")
-
-
-def _settings(
-    ctx: click.Context, option: click.Parameter, given: tuple[str, ...]
-) -> dict[str, str]:
-    pairs = [text.partition("=") for text in given]
-    for path, equals, value in pairs:
-        if not (path.strip() and equals and value.strip()):
-            raise click.BadParameter("say NAME=VALUE, such as train.epochs=3")
-    return {path.strip(): value.strip() for path, _, value in pairs}
-
-
-set_option = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    callback=_settings,
-    metavar="NAME=VALUE",
-    help="Change the experiment: a parameter, a setting (train.epochs=3), a clause of a learn.",
-)
-
-
-def _without(
-    ctx: click.Context, option: click.Parameter, given: tuple[str, ...]
-) -> tuple[str, ...]:
-    if given:
-        from snc.diagnostics import DataError
-        from snc.passes import refuse_unknown
-
-        try:
-            refuse_unknown(given)
-        except DataError as error:
-            raise click.BadParameter(f"{error}; {error.help}") from None
-    return given
-
-
-without_option = click.option(
-    "--without",
-    multiple=True,
-    callback=_without,
-    metavar="PASS",
-    help="Leave a compiler pass out.",
-)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -87,6 +47,7 @@ def main() -> None:
     """
 
 
+main.add_command(bench)
 main.add_command(data)
 main.add_command(reproduce)
 

@@ -84,6 +84,38 @@ def _backend(ctx: click.Context, option: click.Parameter, given: str) -> str:
     return given
 
 
+def _backends(
+    ctx: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    for name in given:
+        _backend(ctx, option, name)
+    return given
+
+
+def _settings(
+    ctx: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for path, equals, value in pairs:
+        if not (path.strip() and equals and value.strip()):
+            raise click.BadParameter("say NAME=VALUE, such as train.epochs=3")
+    return {path.strip(): value.strip() for path, _, value in pairs}
+
+
+def _without(
+    ctx: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    if given:
+        from snc.diagnostics import DataError
+        from snc.passes import refuse_unknown
+
+        try:
+            refuse_unknown(given)
+        except DataError as error:
+            raise click.BadParameter(f"{error}; {error.help}") from None
+    return given
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, callback=_note_json, help="Print one JSON object."
 )
@@ -92,6 +124,15 @@ root_option = click.option(
 )
 backend_option = click.option(
     "--backend", default="cpu", show_default=True, callback=_backend, help="What runs it."
+)
+backends_option = click.option(
+    "--backend",
+    "backends",
+    multiple=True,
+    default=("cpu",),
+    show_default=True,
+    callback=_backends,
+    help="What runs it; give several to compare them.",
 )
 dtype_option = click.option(
     "--dtype",
@@ -113,6 +154,22 @@ device_option = click.option(
     expose_value=False,
     is_eager=True,
     help="The number of the GPU, of several.",
+)
+
+set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    callback=_settings,
+    metavar="NAME=VALUE",
+    help="Change the experiment: a parameter, a setting (train.epochs=3), a clause of a learn.",
+)
+without_option = click.option(
+    "--without",
+    multiple=True,
+    callback=_without,
+    metavar="PASS",
+    help="Leave a compiler pass out.",
 )
 
 

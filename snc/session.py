@@ -5,9 +5,9 @@ This file and `snc/engine/phase.py` are all that training knows of `snc.compile`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snc.compile import load, sweep, texts_of
 from snc.console import split_spec
@@ -22,6 +22,9 @@ from snc.engine.train import Options
 from snc.model.library import choose, load_file
 from snc.model.plan import Pipeline, RunPlan
 
+if TYPE_CHECKING:
+    from snc.compile import Compiled
+
 
 def cases_of(
     spec: str,
@@ -31,11 +34,26 @@ def cases_of(
 ) -> list[Case]:
     """Compile an experiment: one case, or all of a sweep. Raises SpecError and BackendError.
 
+    Arguments as those of `compiled_cases`.
+    """
+    return [
+        Case(name, tuple(from_compiled(c) for c in compiled))
+        for name, compiled in compiled_cases(spec, flags, record, planned)
+    ]
+
+
+def compiled_cases(
+    spec: str,
+    flags: Mapping[str, Any],
+    record: Sequence[str] = (),
+    planned: Callable[[RunPlan], None] = lambda plan: None,
+) -> Iterator[tuple[str, tuple[Compiled, ...]]]:
+    """The name and the phases of each case, compiled when it is asked for. Raises SpecError and BackendError.
+
     flags: settings, backend, dtype, without, data_root. record: names to record besides. planned: is
     told every plan before it is compiled.
     """
     path, experiment = split_spec(spec)
-    found = []
     for name, settings in sweep(path, experiment, flags["settings"]):
         compiled = load(
             path,
@@ -48,8 +66,7 @@ def cases_of(
             data_root=flags.get("data_root"),
             planned=planned,
         )
-        found.append(Case(name, tuple(from_compiled(c) for c in compiled)))
-    return found
+        yield name, compiled
 
 
 class PlannedData:

@@ -53,11 +53,7 @@ def run_batch(
             str(out),
             "give another `--out`",
         )
-    arrays = _read(batch)
-    feed = load_feed(phase, arrays, dtype, str(batch))
-    stored = placed(phase.stored, feed.batch)
-    store = load_params(stored, arrays, phase.plan.seed, dtype, str(batch))
-    refuse_misfit(phase.needs, feed, str(batch))
+    store, feed = read_batch(phase, batch, dtype)
     if learn:
         outcome = phase.module.learn(store, feed, gradients=True)
     else:
@@ -71,6 +67,16 @@ def run_batch(
             raise DataError("no-such-record", f"nothing called `{name}` was recorded", help=hint)
     write_outcome(out, outcome, store if learn else {}, phase.stored)
     return outcome
+
+
+def read_batch(phase: Phase, batch: Path, dtype: str) -> tuple[Store, Feed]:
+    """The network's arrays and the batch of a file. Raises DataError, as `run_batch` does."""
+    arrays = _read(batch)
+    feed = load_feed(phase, arrays, dtype, str(batch))
+    stored = placed(phase.stored, feed.batch)
+    store = load_params(stored, arrays, phase.plan.seed, dtype, str(batch))
+    refuse_misfit(phase.needs, feed, str(batch))
+    return store, feed
 
 
 def load_params(

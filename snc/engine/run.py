@@ -54,7 +54,7 @@ class DataSets:
                 "no-data",
                 f"`{plan.name}` names no data to train on",
                 place=plan.name,
-                help="add `data = ...` to the experiment, or use `snc run` with a batch file",
+                help="add `data = ...` to the experiment, or give `snc run` or `snc bench` a batch file",
             )
         return PhaseData(self.get(data.train), self.get((plan.test_data or data).test))
 
