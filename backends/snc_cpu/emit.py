@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import networkx as nx
-
 from snc.codegen.arrays import Arrays, lead, length, widths
 from snc.codegen.function import Function
 from snc.codegen.nest import number, variable
@@ -18,6 +16,7 @@ from snc.graph.geometry import Geometry
 from snc.graph.graph import Graph, Group, Node, Write
 from snc.program.schedule import at_first, schedule
 from snc_cpu.calls import Call, Operand, Piece, product_of, product_text, task_of
+from snc_cpu.pieces import in_place, parts
 from snc_cpu.tasks import ARRAYS, CALLS, SIZES
 
 KINDS = {"F": "F", "D": "D", "I": "np.int64", "U": "np.uint8", "Q": "np.uint64"}
@@ -138,20 +137,26 @@ class CpuCode(GraphCode):
     # outside the steps ----------------------------------------------------------------------------------
 
     def phase(
-        self, name: str, nodes: Iterable[Node], writes: Iterable[Write] = (), step: bool = False
+        self, name: str, nodes: Iterable[Node], targets: Mapping[str, str] | None = None
     ) -> list[range]:
         """What is fixed between updates, or an update: calls that may run side by side, one range after another.
 
-        With `step` it reads values of the step t0, which is a chunk of its own.
+        targets: node -> the stored array that its value is put into where it is computed.
         """
-        chosen = [n for n in nodes if n.op not in ("const", "stored", "scalar", "collect")]
         made = []
-        for k, level in enumerate(self._levels(chosen)):
-            made.append(self._calls(f"{name}_{k}", [self._piece(part, (), step) for part in level]))
-        if writes := list(writes):
-            pieces = [self._piece((), [w], step) for w in writes]
-            made.append(self._calls(f"{name}_write" if chosen else name, pieces))
+        for k, level in enumerate(parts(self._outside(), nodes)):
+            pieces = [self._piece(part, targets or {}) for part in level]
+            made.append(self._calls(f"{name}_{k}", pieces))
         return made
+
+    def writes(self, name: str, writes: Iterable[Write], step: bool = False) -> list[range]:
+        """Stored arrays get their new values; with `step` those of the step t0, a chunk of its own."""
+        pieces = []
+        for write in writes:
+            f = self._outside()
+            self.write(f, write)
+            pieces.append(self._finished(f, step))
+        return [self._calls(name, pieces)] if pieces else []
 
     def transposes(self, name: str) -> list[range]:
         """The transposed weights that stages asked for."""
@@ -165,12 +170,15 @@ class CpuCode(GraphCode):
     def _outside(self) -> Function:
         return Function("", self.plan, self.arrays, self.wide, False, -1)
 
-    def _piece(self, nodes: Sequence[Node], writes: Sequence[Write], step: bool) -> Piece:
+    def _piece(self, nodes: Sequence[Node], targets: Mapping[str, str]) -> Piece:
         f = self._outside()
-        f.emit(nodes, self.kept(f, list(nodes)))
-        for write in writes:
-            self.write(f, write)
-        return self._finished(f, step)
+        for node in nodes:
+            if node.name in targets:
+                f.scratch[node.name] = f.array_of(targets[node.name])
+        stores = self.kept(f, list(nodes))
+        stores |= {name: [f.scratch[name]] for name in stores if name in targets}
+        f.emit(nodes, stores)
+        return self._finished(f, False)
 
     def _finished(self, f: Function, step: bool) -> Piece:
         body, w = Writer(), Writer()
@@ -193,37 +201,6 @@ class CpuCode(GraphCode):
             self.tasks[task], calls = task_of(task, alike)
             self.calls += calls
         return range(first, len(self.calls))
-
-    def _levels(self, nodes: Sequence[Node]) -> list[list[list[Node]]]:
-        """Nodes in levels, each in parts that do not read one another.
-
-        Single numbers and arrays take turns: else a number that all updates read would tie them together.
-        """
-        f, mine = self._outside(), {n.name: n for n in nodes}
-        level: dict[str, int] = {}
-        readers: dict[str, list[Node]] = {n.name: [] for n in nodes}
-        for n in nodes:
-            sources = [mine[a] for a in f.sources(n) if a in mine]
-            for a in sources:
-                readers[a.name].append(n)
-            level[n.name] = max(
-                (level[a.name] + (bool(a.axes) != bool(n.axes)) for a in sources), default=0
-            )
-        for n in reversed(nodes):
-            later = [level[r.name] - (bool(r.axes) != bool(n.axes)) for r in readers[n.name]]
-            level[n.name] = max(level[n.name], min(later, default=0))
-        graph = nx.Graph()
-        graph.add_nodes_from(mine)
-        for n in nodes:
-            near = [r for r in readers[n.name] if level[r.name] == level[n.name]]
-            graph.add_edges_from((n.name, r.name) for r in near)
-        found: list[list[list[Node]]] = [[] for _ in range(max(level.values(), default=-1) + 1)]
-        order = {n.name: k for k, n in enumerate(nodes)}
-        for part in nx.connected_components(graph):
-            names = sorted(part, key=order.__getitem__)
-            if any(mine[n].op != "rename" for n in names):
-                found[level[names[0]]].append([mine[n] for n in names])
-        return [sorted(parts, key=lambda p: order[p[0].name]) for parts in found if parts]
 
 
 def _step(w: Writer, f: Function) -> None:
@@ -359,15 +336,17 @@ class Driver:
     def _next_function(self, graph: Graph, number: int, gate: str) -> list[range]:
         """A function that puts all `next` values of one gate in place."""
         writes = [w for w in graph.writes if not w.group and w.gate == gate]
-        return self.code.phase(f"{self.code.name}_next_{number}", [], writes, step=True)
+        return self.code.writes(f"{self.code.name}_next_{number}", writes, step=True)
 
     def _group_functions(self, group: Group) -> tuple[list[range], list[range]]:
         """Functions that compute an update and that put it in place."""
         code, name = self.code, f"{self.code.name}_update_{group.name}"
         writes = [w for w in code.plan.graph.writes if w.group == group.name]
         roots = [x for w in writes for x in (w.value, w.gradient) if x]
-        compute = code.phase(name, code.needed(roots, "update"))
-        return compute, code.phase(f"{name}_write", [], writes)
+        nodes = code.needed(roots, "update")
+        targets = in_place(code, nodes, writes)
+        later = [w for w in writes if code.resolved(w.value) not in targets]
+        return code.phase(name, nodes, targets), code.writes(f"{name}_write", later)
 
     def _begin(self, graph: Graph) -> None:
         w = self.w

@@ -38,7 +38,8 @@ array, number, real, rows_from, run = (
     made.run,
 )
 address = made.address
-task = njit(cache=True, no_cpython_wrapper=True)
+# as NumPy divides: without the test for 0 that would be an error in Python, which keeps loops from being vectors
+task = njit(cache=True, no_cpython_wrapper=True, error_model="numpy")
 
 
 def compile_driver(driver: Any) -> None:

@@ -80,6 +80,7 @@ class CudaFunction(Function):
     """A function being written, part by part."""
 
     adds_rows: ClassVar[bool] = False
+    hoists: ClassVar[bool] = False
     parts: list[Part] = field(default_factory=list)
     spread_over: list[str] = field(
         default_factory=list

@@ -35,6 +35,7 @@ class Function:
     controls: dict[str, str] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)  # nodes whose events are listed in this step
     adds_rows: ClassVar[bool] = True  # whether sums add whole rows where that is faster
+    hoists: ClassVar[bool] = True  # whether single numbers are read once before a loop
     every: bool = False  # whether arrays are asked for with all samples
     body: Writer = field(default_factory=Writer)
 
@@ -389,8 +390,26 @@ class Function:
                 for target in stores.get(node.name, ()):
                     self.store(target, node, variables, "i" if flat else None)
 
+        if self.hoists and axes:
+            self.hoist(group)
         self.nest(order, flat if inner else None, variables, lines)
         self.local = {}
+
+    def hoist(self, group: list[Node]) -> None:
+        """Read single numbers before the loop: inside it the compiler could not know that they stay the same."""
+        mine = {n.name for n in group}
+        for node in group:
+            for a in node.args:
+                behind = self.behind(a)
+                plain = self.node(behind)
+                alone = not self.domain(plain) and plain.op not in ("const", "scalar", "rename")
+                if not alone or behind in mine or behind in self.local:
+                    continue
+                if self.plan.place[a] == "control" or self.plan.place[behind] == "control":
+                    continue
+                name = "one_" + self.arrays.identifier(plain)
+                self.body(f"{name} = {self.element(behind, {}, None)}")
+                self.local[behind] = name
 
     def nest(
         self,

@@ -257,14 +257,15 @@ class GraphCode:
         for node in nodes:
             if node.op == "rename":
                 continue
-            readers = self._through_renames(node)
+            readers = self.through_renames(node)
             mine = group_of[node.name]
             apart = any(group_of.get(r.name) != mine or r.op not in FUSED for r in readers)
             keep = apart or node.op not in FUSED or node.name in outside
             found[node.name] = [f.array_of(node.name)] if keep else []
         return found
 
-    def _through_renames(self, node: Node) -> list[Node]:
+    def through_renames(self, node: Node) -> list[Node]:
+        """Who reads a node, renamings left out."""
         found, stack = [], list(self.plan.readers[node.name])
         while stack:
             reader = stack.pop()

@@ -11,7 +11,7 @@ from snc_cpu.primitives.shapes import thirteen
 from snc_cpu.tasks import number
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def pixel_events(x, at, count, channels):
     """The channels that are not 0 at every pixel, in order; a count is negative if they are not all 1."""
     for p in range(count.size):
@@ -24,7 +24,7 @@ def pixel_events(x, at, count, channels):
         count[p] = found if ones else -found
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def add_pixel(matrix, x, p, at, of, count, out):
     """out += the rows of a matrix for the channels listed at a pixel."""
     if count > 0:
@@ -36,7 +36,7 @@ def add_pixel(matrix, x, p, at, of, count, out):
         add_scaled_rows(matrix, at, of, -count, out)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def conv(w, x, at, of, count, out, shape):
     """A convolution, one weight of the kernel after the other, whose matrix then stays in the cache.
 
@@ -62,7 +62,7 @@ def conv(w, x, at, of, count, out, shape):
                         )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def conv_x(w, a, at, of, count, out, shape):
     """The transpose of a convolution in its input; w is [kh, kw, outputs, inputs], shape as for `conv`."""
     height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, _ = thirteen(
@@ -85,7 +85,7 @@ def conv_x(w, a, at, of, count, out, shape):
                         )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def channel_events(x, low, high, inputs, at, of, count):
     """For the channels of one owner, the pixels where they are not 0 and what stands there."""
     for i in range(high - low):
@@ -100,7 +100,7 @@ def channel_events(x, low, high, inputs, at, of, count):
                 count[i - low] = c + 1
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def conv_w(acc, a, z, opened, shape, low, high):
     """acc[k, l, i] += the signal's rows at the pixels that see channel i through weight (k, l)."""
     height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, _ = thirteen(
@@ -140,7 +140,7 @@ def conv_w(acc, a, z, opened, shape, low, high):
                             add_scaled_rows(signal, seen, scale, found, whole[k * kw + l, low + i])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def conv_part(owner, t0, t1, table, *kinds):
     """The weight product of a convolution over the steps of a chunk, for one block of rows."""
     acc, a, z, opened, shape = factors(table, t0, t1, *kinds)
@@ -149,7 +149,7 @@ def conv_part(owner, t0, t1, table, *kinds):
     conv_w(acc, a, z, opened, shape, low, high)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def conv_product(acc, a, z, shape):
     """The weight product of a convolution over all steps, for all rows."""
     opened = np.ones(a.shape[0], np.uint8)

@@ -12,7 +12,7 @@ BLOCK = 3  # the place of the number of rows of a block in a product's table
 TILE = 256  # rows that are listed at a time: 450 floats of each fit the second-level cache
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def factors(table, t0, t1, total, signal, seen):
     """The arrays of a weight product, of the kinds given; the table is that of snc_cpu.products."""
     batch, steps, none = number(table, 0), t1 - t0, np.int64(0)
@@ -25,7 +25,7 @@ def factors(table, t0, t1, total, signal, seen):
     return acc, a, z, opened, shape
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def dense_w(acc, a, z, opened, shape, low, high):
     """acc[i] += sum over open steps and samples of z[i] a, for the presynaptic neurons from low to high.
 
@@ -63,7 +63,7 @@ def dense_w(acc, a, z, opened, shape, low, high):
             held = 0
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def dense_part(owner, t0, t1, table, *kinds):
     """The weight product of a dense projection over the steps of a chunk, for one block of rows."""
     acc, a, z, opened, shape = factors(table, t0, t1, *kinds)
@@ -72,7 +72,7 @@ def dense_part(owner, t0, t1, table, *kinds):
     dense_w(acc, a, z, opened, shape, low, high)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def dense_product(acc, a, z, shape):
     """The weight product of a dense projection over all steps, for all rows."""
     opened = np.ones(a.shape[0], np.uint8)

@@ -11,7 +11,7 @@ from snc_cpu.primitives.shapes import thirteen
 from snc_cpu.tasks import number
 
 
-@njit(cache=True, fastmath=PRODUCT)
+@njit(cache=True, error_model="numpy", fastmath=PRODUCT)
 def grouped_conv(w, x, out, shape):
     """A convolution in groups; shape as for `conv`, the number of groups last."""
     height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
@@ -42,7 +42,7 @@ def grouped_conv(w, x, out, shape):
                                 target[o] += value * row[o]
 
 
-@njit(cache=True, fastmath=PRODUCT)
+@njit(cache=True, error_model="numpy", fastmath=PRODUCT)
 def grouped_conv_x(w, a, out, shape):
     """The transpose of a convolution in groups in its input; shape as for `conv`."""
     height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
@@ -73,7 +73,7 @@ def grouped_conv_x(w, a, out, shape):
                         out[pixel + i] += total
 
 
-@njit(cache=True, fastmath=PRODUCT)
+@njit(cache=True, error_model="numpy", fastmath=PRODUCT)
 def grouped_conv_channel(acc, a, z, opened, shape, owner):
     """One presynaptic channel's part of the weight product of a convolution."""
     height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
@@ -107,7 +107,7 @@ def grouped_conv_channel(acc, a, z, opened, shape, owner):
                                     target[o] += value * source[o]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def grouped_conv_part(owner, t0, t1, table, *kinds):
     """The weight product of a convolution in groups over the steps of a chunk, for one block of rows."""
     acc, a, z, opened, shape = factors(table, t0, t1, *kinds)
@@ -117,7 +117,7 @@ def grouped_conv_part(owner, t0, t1, table, *kinds):
         grouped_conv_channel(acc, a, z, opened, shape, owner)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def grouped_conv_product(acc, a, z, shape):
     """The weight product of a convolution in groups over all steps, for all rows."""
     opened = np.ones(a.shape[0], np.uint8)

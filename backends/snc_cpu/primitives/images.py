@@ -9,7 +9,7 @@ from snc_cpu.primitives.rows import fill_row
 from snc_cpu.primitives.shapes import seven, three
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def place_before(i, before, after, corners):
     """Where pixel i of a resized axis lies on the axis before; pixels are centred at i + 1/2."""
     if corners:
@@ -17,7 +17,7 @@ def place_before(i, before, after, corners):
     return (i + 0.5) * before / after - 0.5
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def taps(i, before, after, antialias, corners):
     """First and last pixel that pixel i of a resized axis is made of, its place, their reach and weight."""
     place = place_before(i, before, after, corners)
@@ -30,7 +30,7 @@ def taps(i, before, after, antialias, corners):
     return low, high, place, reach, total
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def resize(x, out, shape):
     """Bilinear interpolation. shape: height, width, channels, rows, columns, antialias, corners."""
     height, width, channels, rows, columns, antialias, corners = seven(shape)
@@ -49,7 +49,7 @@ def resize(x, out, shape):
                         )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def resize_x(a, out, shape):
     """The transpose of `resize`, of the same shape."""
     height, width, channels, rows, columns, antialias, corners = seven(shape)
@@ -68,7 +68,7 @@ def resize_x(a, out, shape):
                         )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def warp(image, flow, out, shape):
     """The image where the flow points, 0 outside. shape: height, width, channels."""
     height, width, channels = three(shape)
@@ -85,7 +85,7 @@ def warp(image, flow, out, shape):
                         out[at * channels + o] += image[(j * width + k) * channels + o] * weight
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def warp_image(flow, a, out, shape):
     """The transpose of `warp` in the image."""
     height, width, channels = three(shape)
@@ -102,7 +102,7 @@ def warp_image(flow, a, out, shape):
                         out[(j * width + k) * channels + o] += a[at * channels + o] * weight
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def warp_flow(image, flow, a, out, shape):
     """The derivative of `warp` by both channels of the flow."""
     height, width, channels = three(shape)

@@ -8,7 +8,7 @@ from snc_cpu.primitives.rows import fill_row
 from snc_cpu.primitives.shapes import five, nine
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def max_pool(x, out, shape):
     """shape: height, width, channels, rows, columns, kh, kw, sh, sw."""
     _, width, channels, rows, columns, kh, kw, sh, sw = nine(shape)
@@ -24,7 +24,7 @@ def max_pool(x, out, shape):
                 out[(r * columns + c) * channels + o] = best
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def max_pool_x(x, bar, out, shape):
     """The derivative goes to the first maximum in row-major order."""
     _, width, channels, rows, columns, kh, kw, sh, sw = nine(shape)
@@ -42,7 +42,7 @@ def max_pool_x(x, bar, out, shape):
                 out[at] += bar[(r * columns + c) * channels + o]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def avg_pool(x, out, shape):
     """The mean of every window."""
     _, width, channels, rows, columns, kh, kw, sh, sw = nine(shape)
@@ -56,7 +56,7 @@ def avg_pool(x, out, shape):
                 out[(r * columns + c) * channels + o] = total / (kh * kw)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def avg_pool_x(bar, out, shape):
     """Equal shares for all of a window."""
     _, width, channels, rows, columns, kh, kw, sh, sw = nine(shape)
@@ -70,7 +70,7 @@ def avg_pool_x(bar, out, shape):
                         out[((r * sh + k) * width + c * sw + l) * channels + o] += share
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def avg_pool_to(x, out, shape):
     """Adaptive mean: cell i of m covers floor(i n / m) to ceil((i + 1) n / m).
 
@@ -89,7 +89,7 @@ def avg_pool_to(x, out, shape):
                 out[(r * columns + c) * channels + o] = total / ((y1 - y0) * (x1 - x0))
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def avg_pool_to_x(bar, out, shape):
     """The transpose of the adaptive mean."""
     height, width, channels, rows, columns = five(shape)

@@ -8,14 +8,14 @@ from numba import njit
 PRODUCT = {"reassoc", "contract", "nsz", "arcp"}  # what a compiler may do inside the sum of one row
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def copy_row(to, source):
     """to = source, one dimension. Array assignment by `[:]` would cost seconds of compilation."""
     for i in range(to.size):
         to[i] = source[i]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def copy_rows(to, source):
     """to = source, two dimensions."""
     for b in range(to.shape[0]):
@@ -23,14 +23,14 @@ def copy_rows(to, source):
             to[b, i] = source[b, i]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def fill_row(to, value):
     """to = a number, one dimension."""
     for i in range(to.size):
         to[i] = value
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def fill_rows(to, value):
     """to = a number, two dimensions."""
     for b in range(to.shape[0]):
@@ -38,7 +38,7 @@ def fill_rows(to, value):
             to[b, i] = value
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def spread_rows(to, source):
     """Every row of `to` is `source`."""
     for b in range(to.shape[0]):
@@ -46,7 +46,7 @@ def spread_rows(to, source):
             to[b, i] = source[i]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def add_steps(total, history, opened, steps):
     """total += the values of all open steps, in order."""
     for k in range(steps):
@@ -55,7 +55,7 @@ def add_steps(total, history, opened, steps):
                 total[i] += history[k, i]
 
 
-@njit(cache=True, fastmath=PRODUCT)
+@njit(cache=True, error_model="numpy", fastmath=PRODUCT)
 def dot(x, y):
     """The sum of the products of two rows, in double precision."""
     total = 0.0
@@ -64,7 +64,7 @@ def dot(x, y):
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def silent(row):
     """Whether a row is 0 everywhere."""
     for j in range(row.size):
@@ -73,7 +73,7 @@ def silent(row):
     return True
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def events(x, at, of):
     """The places where x is not 0, in order, and what stands there; how many there are."""
     count = 0
@@ -85,7 +85,7 @@ def events(x, at, of):
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def all_ones(of, count):
     """Whether all listed numbers are 1: spikes are, counts and traces are not."""
     for e in range(count):
@@ -95,7 +95,7 @@ def all_ones(of, count):
 
 
 # A call, not a copy of the text: inlined into a caller, the compiler no longer sees that rows do not overlap.
-@njit(cache=True, fastmath=PRODUCT, inline="never")
+@njit(cache=True, error_model="numpy", fastmath=PRODUCT, inline="never")
 def add_rows(rows, at, count, out):
     """out += the listed rows, eight in a sweep, so that `out` is loaded and stored once for eight."""
     n, e = out.size, 0
@@ -117,7 +117,7 @@ def add_rows(rows, at, count, out):
         e += 1
 
 
-@njit(cache=True, fastmath=PRODUCT, inline="never")
+@njit(cache=True, error_model="numpy", fastmath=PRODUCT, inline="never")
 def add_scaled_rows(rows, at, of, count, out):
     """out += the listed rows times their numbers, eight in a sweep."""
     n, e = out.size, 0
@@ -144,7 +144,7 @@ def add_scaled_rows(rows, at, of, count, out):
         e += 1
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def gather(w, at, of, count, out):
     """out[j] = the sum over the listed i of of[i] w[i, j]; w is flat, a row for each i."""
     fill_row(out, 0)
@@ -155,7 +155,7 @@ def gather(w, at, of, count, out):
         add_scaled_rows(rows, at, of, count, out)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def transpose(w, out, rows, columns):
     """out[k, j, i] = w[k, i, j], both flat: a matrix, or one for each weight of a kernel."""
     for first in range(0, w.size, rows * columns):

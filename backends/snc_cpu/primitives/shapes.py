@@ -5,31 +5,31 @@ from __future__ import annotations
 from numba import njit
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def two(numbers):
     """The first 2 numbers of an array as a tuple."""
     return (numbers[0], numbers[1])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def three(numbers):
     """The first 3 numbers of an array as a tuple."""
     return (numbers[0], numbers[1], numbers[2])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def five(numbers):
     """The first 5 numbers of an array as a tuple."""
     return (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def seven(numbers):
     """The first 7 numbers of an array as a tuple."""
     return (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def nine(numbers):
     """The first 9 numbers of an array as a tuple."""
     return (
@@ -45,7 +45,7 @@ def nine(numbers):
     )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def thirteen(numbers):
     """The first 13 numbers of an array as a tuple."""
     return (
@@ -65,7 +65,7 @@ def thirteen(numbers):
     )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def fifteen(numbers):
     """The first 15 numbers of an array as a tuple."""
     return (

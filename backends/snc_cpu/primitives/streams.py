@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def philox(c0, c1, c2, c3, k0, k1):
     """Philox4x32-10, four words for a counter and a key (Salmon et al. 2011)."""
     mask = np.uint64(0xFFFFFFFF)
@@ -20,7 +20,7 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def word(element, step, sample, epoch, k0, k1):
     """One random word of a stream."""
     c = philox(

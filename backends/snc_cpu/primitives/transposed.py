@@ -11,7 +11,7 @@ from snc_cpu.primitives.shapes import fifteen, thirteen
 from snc_cpu.tasks import number
 
 
-@njit(cache=True, fastmath=PRODUCT)
+@njit(cache=True, error_model="numpy", fastmath=PRODUCT)
 def conv_transpose(w, x, out, shape):
     """A transposed convolution; w is [kh, kw, pre, post], shape that of the convolution from post to pre."""
     height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
@@ -41,7 +41,7 @@ def conv_transpose(w, x, out, shape):
                             target[i] += value * row[i]
 
 
-@njit(cache=True, fastmath=PRODUCT)
+@njit(cache=True, error_model="numpy", fastmath=PRODUCT)
 def conv_transpose_x(w, a, out, shape):
     """The transpose of a transposed convolution in its input; shape as for `conv_transpose`."""
     height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
@@ -69,7 +69,7 @@ def conv_transpose_x(w, a, out, shape):
                 out[(r * columns + c) * outputs + o] = total
 
 
-@njit(cache=True, fastmath=PRODUCT)
+@njit(cache=True, error_model="numpy", fastmath=PRODUCT)
 def conv_transpose_channel(acc, a, z, opened, shape, owner):
     """One presynaptic channel's part of the weight product of a transposed convolution."""
     height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups = (
@@ -102,7 +102,7 @@ def conv_transpose_channel(acc, a, z, opened, shape, owner):
                                 target[i] += value * source[i]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def conv_transpose_part(owner, t0, t1, table, *kinds):
     """The weight product of a transposed convolution over the steps of a chunk, for one block of rows."""
     acc, a, z, opened, shape = factors(table, t0, t1, *kinds)
@@ -112,7 +112,7 @@ def conv_transpose_part(owner, t0, t1, table, *kinds):
         conv_transpose_channel(acc, a, z, opened, shape, owner)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def conv_transpose_product(acc, a, z, shape):
     """The weight product of a transposed convolution over all steps, for all rows."""
     opened = np.ones(a.shape[0], np.uint8)
@@ -120,7 +120,7 @@ def conv_transpose_product(acc, a, z, shape):
         conv_transpose_channel(acc, a, z, opened, shape, owner)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def patches(x, out, shape):
     """What each output pixel of a convolution sees; shape as for `conv`, then the strides of channels and pixels."""
     height, width, inputs, rows, columns, _, kh, kw, stride, ph, pw, dilation, _, step, hop = (
