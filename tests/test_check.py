@@ -174,6 +174,25 @@ def test_the_length_of_a_step_is_read_from_the_pipeline(check):
     assert check(slow.replace("    loss", "    data    = shd()\n    loss")) == []
 
 
+@pytest.mark.parametrize(
+    ("predict", "found"),
+    [
+        ("argmax(out)", []),
+        ("argmax(onehot(label, 2))", ["predict-reads-label 12"]),
+        ("argmax(late)", ["predict-reads-label 12"]),
+        ("argmax(gradient(loss, out))", ["predict-reads-label 12"]),
+        ("argmax(out + training * late)", []),
+        ("argmax(where(training, late, out))", []),
+        ("argmax(where(training, out, late))", ["predict-reads-label 12"]),
+        ("argmax(where(length < 3, out, -out))", []),
+    ],
+)
+def test_a_prediction_may_not_come_from_the_label(check, predict, found):
+    text = NET.replace("    learn h ", f"    predict = {predict}\n    learn h ", 1)
+    late = "    late = onehot(label, 2)[t-1]\n    loss"
+    assert check(text.replace("    loss", late, 1)) == found
+
+
 def test_an_experiment_without_network_is_there_to_be_derived_from(check):
     assert check("snc 1\n\nexperiment base:\n    loss = mean(cross_entropy(out, label))\n") == []
 

@@ -191,6 +191,16 @@ def unsummed_uses(
     )
 
 
+def predict_reads_label(span: Span, place: Span | None) -> Diagnostic:
+    return _one(
+        "predict-reads-label",
+        "`predict` depends on the label, with which it is then compared",
+        span,
+        "predict from what the network makes of its input, e.g. `argmax(out)`",
+        *([Label(place, "reads the label")] if place else []),
+    )
+
+
 def no_output(span: Span, kind: str, name: str) -> Diagnostic:
     return _one(
         "no-output", f"{kind} `{name}` has no `output`", span, "end its body with `output ...`"
