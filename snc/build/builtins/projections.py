@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from snc.build import mistakes
 from snc.build.builtins.table import Arguments
 from snc.build.context import Context
@@ -75,7 +77,14 @@ def _project(ctx: Context, a: Arguments, x: Val, geometry: Geometry) -> Object:
         raw, effective = _weights(ctx, a, path, geometry, owned)
         owner = path
     batch = [k for k in x.axes if k.kind in BATCH]
-    linear = build.project("project", effective.node, x.node, [*batch, *geometry.post], geometry)
+    # A borrower that reads what its lender reads computes the same, and yet is another projection of the
+    # network with a neuron of its own: equal nodes are made once, and `use` keeps the two apart.
+    others = [p for p in ctx.projections.values() if p.owner == owner and p.pre.node == x.node]
+    apart = ctx.gate is None and any(p.geometry == geometry for p in others)
+    use: dict[str, Any] = {"use": path} if apart else {}
+    linear = build.node(
+        "project", (effective.node, x.node), [*batch, *geometry.post], geometry=geometry, **use
+    )
     bias, output = None, linear
     if a.flag("bias"):
         bias, output = _bias(ctx, a, path, geometry, owned, linear)
