@@ -193,6 +193,63 @@ def test_a_prediction_may_not_come_from_the_label(check, predict, found):
     assert check(text.replace("    loss", late, 1)) == found
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("dense(hidden)", "held_dropout(1.5) | dense(hidden)", "out-of-range 5"),
+        ("dense(hidden)", "dense(hidden, init = gamma(-1, 2))", "out-of-range 5"),
+        ("dense(hidden)", "dense(hidden, init = gamma(1, 0))", "out-of-range 5"),
+        ("dense(hidden)", "dense(hidden, init = poisson(-1))", "out-of-range 5"),
+        ("sgd(rate)", "adam(-1)", "out-of-range 13"),
+        ("rate = 0.1", "rate = infinity", "out-of-range 13"),
+        ("sgd(rate)", "sgd(rate, momentum = 2)", "out-of-range 13"),
+        ("sgd(rate)", "adam(rate, betas = [0.9, 1])", "out-of-range 13"),
+        ("sgd(rate)", "adam(rate, eps = -1)", "out-of-range 13"),
+        ("sgd(rate)", "rmsprop(rate, decay = 1.5)", "out-of-range 13"),
+        ("sgd(rate)", "sgd(rate, schedule = cosine(0 epochs))", "out-of-range 13"),
+        ("sgd(rate)", "sgd(rate, schedule = cosine(9 epochs, floor = 2))", "out-of-range 13"),
+        ("sgd(rate)", "sgd(rate, schedule = drops(0, 0.1))", "out-of-range 13"),
+        ("sgd(rate)", "sgd(rate, schedule = plateau(loss, patience = -1))", "out-of-range 13"),
+        ("x | dense", "5 | dense", "not-a-value 5"),
+        ("x | dense(hidden)", "dense(2 * 2, 4)", "not-a-value 5"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_said_to(check, old, new, found):
+    assert old in NET
+    assert check(NET.replace(old, new)) == [found]
+
+
+@pytest.mark.parametrize(
+    "new",
+    ["sgd(0)", "sgd(0.1, momentum = 0)", "adam(1, betas = [0, 0.99], eps = 0)", "rmsprop(1, 1)"],
+)
+def test_the_ends_of_a_range_are_allowed(check, new):
+    assert check(NET.replace("sgd(rate)", new)) == []
+
+
+def test_a_rate_set_elsewhere_is_told_there(check):
+    text = NET + "\nexperiment again = run with:\n    train.optimiser.rate = -1\n"
+    assert check(text) == ["out-of-range 16"]
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        ("weight", []),
+        ("parameters", []),
+        ("bias", ["not-a-parameter 18"]),
+        ("wieght", ["not-a-parameter 18"]),
+    ],
+)
+def test_a_signal_changes_parameters_that_it_has(check, target, found):
+    text = NET.replace("backprop(loss)", "mine(label)", 1) + (
+        "\nsignal mine(target):\n    y    = layer | dense(2)\n"
+        "    loss = mean(cross_entropy(y, target))\n"
+        f"    gradient y.{target} = gradient(loss, y.weight)\n    output gradient(loss, layer)\n"
+    )
+    assert check(text) == found
+
+
 def test_an_experiment_without_network_is_there_to_be_derived_from(check):
     assert check("snc 1\n\nexperiment base:\n    loss = mean(cross_entropy(out, label))\n") == []
 

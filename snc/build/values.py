@@ -118,6 +118,11 @@ class Config:
     word: str
     arguments: tuple[tuple[str, Any], ...]
     span: Span = NOWHERE
+    places: tuple[tuple[str, Span], ...] = field(default=(), compare=False, repr=False)
+
+    def place(self, name: str) -> Span:
+        """Where the argument called `name` was written."""
+        return dict(self.places).get(name, self.span)
 
     def get(self, name: str, default: Any = None) -> Any:
         """The argument called `name`."""

@@ -9,7 +9,7 @@ from snc.build.builtins.table import Arguments
 from snc.build.context import Context
 from snc.build.values import First, Fun, Num, Object, Projection, Val, Word
 from snc.graph.geometry import Geometry, convolution, dense
-from snc.graph.graph import BATCH, Axes, Axis, features
+from snc.graph.graph import BATCH, SAMPLE, Axes, Axis, features
 from snc.model.plan import Draw
 
 DEFAULT_WEIGHT = Draw("fan_in_uniform", (1.0,))
@@ -65,7 +65,7 @@ def _convolve(ctx: Context, a: Arguments, transposed: bool) -> Object:
 
 
 def _project(ctx: Context, a: Arguments, x: Val, geometry: Geometry) -> Object:
-    path = ctx.path
+    path, x = ctx.path, _as_input(ctx, a, x, geometry)
     if path in ctx.projections:
         ctx.fail(mistakes.two_unnamed(a.span, path, a.span.text, ctx.projections[path].span))
     build, owned = ctx.builder, dict[str, str]()
@@ -95,6 +95,17 @@ def _project(ctx: Context, a: Arguments, x: Val, geometry: Geometry) -> Object:
     )
     ctx.projections[path] = made
     return result
+
+
+def _as_input(ctx: Context, a: Arguments, x: Val, geometry: Geometry) -> Val:
+    """What is projected: one value per sample and feature, also where it is the same for several."""
+    if ctx.builder.value_of(x.node) is not None:
+        ctx.fail(mistakes.projected_number(a.place("x"), a.what))
+    if ctx.unsettled(x):
+        return x
+    missing = [k for k in (SAMPLE, *geometry.pre) if k not in x.axes]
+    node = ctx.builder.expand(x.node, [*x.axes, *missing])
+    return Val(node, ctx.builder.axes(node), x.dim, x.path)
 
 
 def _weights(
