@@ -210,6 +210,10 @@ def test_a_prediction_may_not_come_from_the_label(check, predict, found):
         ("sgd(rate)", "sgd(rate, schedule = cosine(9 epochs, floor = 2))", "out-of-range 13"),
         ("sgd(rate)", "sgd(rate, schedule = drops(0, 0.1))", "out-of-range 13"),
         ("sgd(rate)", "sgd(rate, schedule = plateau(loss, patience = -1))", "out-of-range 13"),
+        ("dense(hidden)", "dense(true)", "not-whole 5"),
+        ("dense(hidden)", "dense(hidden, norm = lif)", "bad-norm 5"),
+        ("dense(hidden)", "dense(hidden, init = kaiming_uniform(fan = red))", "unknown-option 5"),
+        ("dense(hidden)", "dense(hidden, init = kaiming_uniform(fan = 2))", "unknown-option 5"),
         ("x | dense", "5 | dense", "not-a-value 5"),
         ("x | dense(hidden)", "dense(2 * 2, 4)", "not-a-value 5"),
     ],
@@ -217,6 +221,21 @@ def test_a_prediction_may_not_come_from_the_label(check, predict, found):
 def test_a_number_that_makes_no_sense_is_said_to(check, old, new, found):
     assert old in NET
     assert check(NET.replace(old, new)) == [found]
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ("warp(x, x, outside = zero)", []),
+        ("warp(x, x, outside = red)", ["unknown-option 5"]),
+        ("warp(x, x, outside = 1)", ["unknown-option 5"]),
+        ("conv(x, 3, 3, padding = same)", []),
+        ("conv(x, 3, 3, padding = zero)", ["unknown-option 5"]),
+    ],
+)
+def test_an_option_takes_its_own_words_only(check, call, found):
+    text = f"snc 1\n\nnetwork n():\n    input x[2, 5, 5]\n    y = {call}\n"
+    assert check(text) == found
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,8 @@ class Context:
     def whole(self, value: Object, span: Span, what: str, least: int = 1) -> int:
         """The object as a whole number known now."""
         number = self.constant(value, span, what)
+        if isinstance(value, Num) and value.unit == "flag":
+            self.fail(mistakes.not_whole(span, what, bool(number), least))
         sound = math.isfinite(number) and number == int(number)
         if not sound or not least <= number <= mistakes.LARGEST_WHOLE:
             self.fail(mistakes.not_whole(span, what, number, least))

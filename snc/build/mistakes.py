@@ -62,7 +62,8 @@ def not_plain(span: Span, what: str, dim: int) -> Diagnostic:
 
 def not_whole(span: Span, what: str, number: float, least: int) -> Diagnostic:
     bounds = f"at least {least}" if number < LARGEST_WHOLE else f"at most {LARGEST_WHOLE:.0f}"
-    return _one("not-whole", f"{what} is {number:g}; it must be a whole number, {bounds}", span)
+    shown = str(number).lower() if isinstance(number, bool) else f"{number:g}"
+    return _one("not-whole", f"{what} is {shown}; it must be a whole number, {bounds}", span)
 
 
 def out_of_range(span: Span, name: str, word: str, number: float, allowed: str) -> Diagnostic:

@@ -24,7 +24,8 @@ class Failed(Exception):  # noqa: N818 (control flow: the mistake is already rep
 class Num:
     """A number known when the graph is built. `dim` is its power of time; times are in seconds.
 
-    `steps` is set for a time given in steps, `unit` for counts of sequences, epochs and shares (%).
+    `steps` is set for a time given in steps, `unit` for counts of sequences, epochs and shares (%), and
+    `flag` for true and false.
     """
 
     value: float

@@ -48,8 +48,6 @@ def _kaiming(word: str) -> Callable[[Context, Arguments], Object]:
     def run(ctx: Context, a: Arguments) -> Object:
         fan = a.get("fan")
         text = fan.text if isinstance(fan, Word) else "in"
-        if text not in ("in", "out"):
-            ctx.fail(mistakes.simple("unknown-option", "`fan` is `in` or `out`", a.place("fan")))
         return First(Draw(word, (text,)))
 
     return run

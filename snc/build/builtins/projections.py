@@ -137,6 +137,9 @@ def _normed(
     norm: Object,
     owned: dict[str, str],
 ) -> Val:
+    if isinstance(norm, Fun) and norm.declared is not None and norm.declared.kind == "neuron":
+        text = f"a `norm` is a function or block of the weight, and `{norm.name}` is a neuron"
+        ctx.fail(mistakes.simple("bad-norm", text, a.place("norm")))
     before = set(ctx.stored)
     outer = ctx.rule_axes
     pre = tuple(k for k in geometry.weight if k.role != "post")
