@@ -20,6 +20,7 @@ from snc.build.values import (
     Population,
     Projection,
     Val,
+    Word,
 )
 from snc.diagnostics import Diagnostic, Label
 from snc.graph.builder import Builder
@@ -181,6 +182,8 @@ class Context:
             return Val(self.builder.number(value.value), (), value.dim)
         if isinstance(value, EachOf):
             return self.val(self.pick(value), span, what)
+        if isinstance(value, Word) and value.text == span.text:
+            self.fail(mistakes.unknown_name(span, value.text, (), self.rule is not None))
         self.fail(mistakes.not_a_value(span, value, what))
 
     def pick(self, value: Object) -> Object:
