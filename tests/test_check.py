@@ -231,6 +231,11 @@ def test_a_number_that_makes_no_sense_is_said_to(check, old, new, found):
         ("warp(x, x, outside = 1)", ["unknown-option 5"]),
         ("conv(x, 3, 3, padding = same)", []),
         ("conv(x, 3, 3, padding = zero)", ["unknown-option 5"]),
+        ("conv(x, 3, 3, padding = [1, 0])", []),
+        ("conv(x, 3, 3, padding = [1, -1])", ["not-whole 5"]),
+        ("conv(x, 3, 3, padding = [1, 2, 3])", ["bad-shape 5"]),
+        ("conv(x, 3, 3, stride = [2, 1])", ["bad-geometry 5"]),
+        ("conv(x, 3, 3, dilation = [1, 2])", ["bad-geometry 5"]),
     ],
 )
 def test_an_option_takes_its_own_words_only(check, call, found):
@@ -244,6 +249,15 @@ def test_an_option_takes_its_own_words_only(check, call, found):
 )
 def test_the_ends_of_a_range_are_allowed(check, new):
     assert check(NET.replace("sgd(rate)", new)) == []
+
+
+def test_a_padding_that_leaves_nothing_is_what_is_told(tmp_path):
+    path = tmp_path / "a.snc"
+    path.write_text(
+        "snc 1\nnetwork n():\n    input x[2, 7, 5]\n    y = conv_transpose(x, 4, 3, padding = 5)\n"
+    )
+    (said,) = check_file(path)
+    assert said.message == "a padding of 5 on both sides leaves nothing of 9 pixels"
 
 
 def test_a_rate_set_elsewhere_is_told_there(check):

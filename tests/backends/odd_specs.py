@@ -176,6 +176,9 @@ TEXTS = {
     "a transposed convolution": picture(
         "conv(4, kernel = 3, stride = 2)", "conv_transpose(3, kernel = 3, stride = 2, norm = standardise)"
     ),
+    "paddings of two numbers": picture(
+        "conv(4, kernel = 3, padding = [0, 2])", "conv_transpose(3, kernel = [2, 3], padding = [1, 0])"
+    ),
     "pools of all kinds": picture(
         "conv(4, kernel = 3, padding = 1) | max_pool(3, stride = 2)", "conv(4, kernel = 2) | average_pool_to(2)",
         "ottt()", "classifier(label, 3)",

@@ -7,7 +7,7 @@ from typing import Any
 from snc.build import mistakes
 from snc.build.builtins.table import Arguments
 from snc.build.context import Context
-from snc.build.values import First, Fun, Num, Object, Projection, Val, Word
+from snc.build.values import First, Fun, Lst, Num, Object, Projection, Val, Word
 from snc.graph.geometry import Geometry, convolution, dense
 from snc.graph.graph import BATCH, SAMPLE, Axes, Axis, features
 from snc.model.plan import Draw
@@ -44,9 +44,10 @@ def _convolve(ctx: Context, a: Arguments, transposed: bool) -> Object:
     if isinstance(word, Word):
         padding = ((kernel[0] - 1) // 2, (kernel[1] - 1) // 2)
     elif word is not None:
-        both = a.whole("padding", 0, least=0)
-        padding = (both, both)
-    stride, dilation, groups = a.whole("stride", 1), a.whole("dilation", 1), a.whole("groups", 1)
+        padding = a.pair("padding", least=0)
+    stride, dilation, groups = (
+        _same_both_ways(ctx, a, n) for n in ("stride", "dilation", "groups")
+    )
     channels = a.whole("channels")
     inputs = next(k.size for k in axes if k.kind == "channel")
     if inputs % groups or channels % groups:
@@ -62,6 +63,14 @@ def _convolve(ctx: Context, a: Arguments, transposed: bool) -> Object:
     except ValueError as error:
         ctx.fail(mistakes.bad_geometry(a.span, str(error)))
     return _project(ctx, a, x, geometry)
+
+
+def _same_both_ways(ctx: Context, a: Arguments, name: str) -> int:
+    """What a convolution has once, for height and width alike."""
+    if isinstance(a.get(name), Lst):
+        text = f"`{name}` of `{a.what}` is one number, for height and width alike; this is a list"
+        ctx.fail(mistakes.bad_geometry(a.place(name), text))
+    return a.whole(name, 1)
 
 
 def _project(ctx: Context, a: Arguments, x: Val, geometry: Geometry) -> Object:

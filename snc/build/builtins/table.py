@@ -135,17 +135,18 @@ class Arguments:
         text = f"`{name}` is {words}{numbers}"
         self.ctx.fail(mistakes.simple("unknown-option", text, self.place(name)))
 
-    def pair(self, name: str) -> tuple[int, int]:
+    def pair(self, name: str, least: int = 1) -> tuple[int, int]:
         """One whole number for height and width, or a list of two."""
         value = self.get(name)
         if isinstance(value, Lst):
-            sizes = [self.ctx.whole(v, self.place(name), f"`{name}`") for v in value.items]
+            what = f"`{name}` of `{self.what}`"
+            sizes = [self.ctx.whole(v, self.place(name), what, least) for v in value.items]
             if len(sizes) == 2:
                 return sizes[0], sizes[1]
             self.ctx.fail(
                 mistakes.simple("bad-shape", f"`{name}` takes one number or two", self.place(name))
             )
-        both = self.whole(name)
+        both = self.whole(name, least=least)
         return both, both
 
 
