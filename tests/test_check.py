@@ -174,6 +174,115 @@ def test_the_length_of_a_step_is_read_from_the_pipeline(check):
     assert check(slow.replace("    loss", "    data    = shd()\n    loss")) == []
 
 
+@pytest.mark.parametrize(
+    ("predict", "found"),
+    [
+        ("argmax(out)", []),
+        ("argmax(onehot(label, 2))", ["predict-reads-label 12"]),
+        ("argmax(late)", ["predict-reads-label 12"]),
+        ("argmax(gradient(loss, out))", ["predict-reads-label 12"]),
+        ("argmax(out + training * late)", []),
+        ("argmax(where(training, late, out))", []),
+        ("argmax(where(training, out, late))", ["predict-reads-label 12"]),
+        ("argmax(where(length < 3, out, -out))", []),
+    ],
+)
+def test_a_prediction_may_not_come_from_the_label(check, predict, found):
+    text = NET.replace("    learn h ", f"    predict = {predict}\n    learn h ", 1)
+    late = "    late = onehot(label, 2)[t-1]\n    loss"
+    assert check(text.replace("    loss", late, 1)) == found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("dense(hidden)", "held_dropout(1.5) | dense(hidden)", "out-of-range 5"),
+        ("dense(hidden)", "dense(hidden, init = gamma(-1, 2))", "out-of-range 5"),
+        ("dense(hidden)", "dense(hidden, init = gamma(1, 0))", "out-of-range 5"),
+        ("dense(hidden)", "dense(hidden, init = poisson(-1))", "out-of-range 5"),
+        ("sgd(rate)", "adam(-1)", "out-of-range 13"),
+        ("rate = 0.1", "rate = infinity", "out-of-range 13"),
+        ("sgd(rate)", "sgd(rate, momentum = 2)", "out-of-range 13"),
+        ("sgd(rate)", "adam(rate, betas = [0.9, 1])", "out-of-range 13"),
+        ("sgd(rate)", "adam(rate, eps = -1)", "out-of-range 13"),
+        ("sgd(rate)", "rmsprop(rate, decay = 1.5)", "out-of-range 13"),
+        ("sgd(rate)", "sgd(rate, schedule = cosine(0 epochs))", "out-of-range 13"),
+        ("sgd(rate)", "sgd(rate, schedule = cosine(9 epochs, floor = 2))", "out-of-range 13"),
+        ("sgd(rate)", "sgd(rate, schedule = drops(0, 0.1))", "out-of-range 13"),
+        ("sgd(rate)", "sgd(rate, schedule = plateau(loss, patience = -1))", "out-of-range 13"),
+        ("dense(hidden)", "dense(true)", "not-whole 5"),
+        ("dense(hidden)", "dense(hidden, norm = lif)", "bad-norm 5"),
+        ("dense(hidden)", "dense(hidden, init = kaiming_uniform(fan = red))", "unknown-option 5"),
+        ("dense(hidden)", "dense(hidden, init = kaiming_uniform(fan = 2))", "unknown-option 5"),
+        ("x | dense", "5 | dense", "not-a-value 5"),
+        ("x | dense(hidden)", "dense(2 * 2, 4)", "not-a-value 5"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_said_to(check, old, new, found):
+    assert old in NET
+    assert check(NET.replace(old, new)) == [found]
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ("warp(x, x, outside = zero)", []),
+        ("warp(x, x, outside = red)", ["unknown-option 5"]),
+        ("warp(x, x, outside = 1)", ["unknown-option 5"]),
+        ("conv(x, 3, 3, padding = same)", []),
+        ("conv(x, 3, 3, padding = zero)", ["unknown-option 5"]),
+        ("conv(x, 3, 3, padding = [1, 0])", []),
+        ("conv(x, 3, 3, padding = [1, -1])", ["not-whole 5"]),
+        ("conv(x, 3, 3, padding = [1, 2, 3])", ["bad-shape 5"]),
+        ("conv(x, 3, 3, stride = [2, 1])", ["bad-geometry 5"]),
+        ("conv(x, 3, 3, dilation = [1, 2])", ["bad-geometry 5"]),
+    ],
+)
+def test_an_option_takes_its_own_words_only(check, call, found):
+    text = f"snc 1\n\nnetwork n():\n    input x[2, 5, 5]\n    y = {call}\n"
+    assert check(text) == found
+
+
+@pytest.mark.parametrize(
+    "new",
+    ["sgd(0)", "sgd(0.1, momentum = 0)", "adam(1, betas = [0, 0.99], eps = 0)", "rmsprop(1, 1)"],
+)
+def test_the_ends_of_a_range_are_allowed(check, new):
+    assert check(NET.replace("sgd(rate)", new)) == []
+
+
+def test_a_padding_that_leaves_nothing_is_what_is_told(tmp_path):
+    path = tmp_path / "a.snc"
+    path.write_text(
+        "snc 1\nnetwork n():\n    input x[2, 7, 5]\n    y = conv_transpose(x, 4, 3, padding = 5)\n"
+    )
+    (said,) = check_file(path)
+    assert said.message == "a padding of 5 on both sides leaves nothing of 9 pixels"
+
+
+def test_a_rate_set_elsewhere_is_told_there(check):
+    text = NET + "\nexperiment again = run with:\n    train.optimiser.rate = -1\n"
+    assert check(text) == ["out-of-range 16"]
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        ("weight", []),
+        ("parameters", []),
+        ("bias", ["not-a-parameter 18"]),
+        ("wieght", ["not-a-parameter 18"]),
+    ],
+)
+def test_a_signal_changes_parameters_that_it_has(check, target, found):
+    text = NET.replace("backprop(loss)", "mine(label)", 1) + (
+        "\nsignal mine(target):\n    y    = layer | dense(2)\n"
+        "    loss = mean(cross_entropy(y, target))\n"
+        f"    gradient y.{target} = gradient(loss, y.weight)\n    output gradient(loss, layer)\n"
+    )
+    assert check(text) == found
+
+
 def test_an_experiment_without_network_is_there_to_be_derived_from(check):
     assert check("snc 1\n\nexperiment base:\n    loss = mean(cross_entropy(out, label))\n") == []
 

@@ -20,6 +20,7 @@ from snc.build.values import (
     Population,
     Projection,
     Val,
+    Word,
 )
 from snc.diagnostics import Diagnostic, Label
 from snc.graph.builder import Builder
@@ -181,6 +182,8 @@ class Context:
             return Val(self.builder.number(value.value), (), value.dim)
         if isinstance(value, EachOf):
             return self.val(self.pick(value), span, what)
+        if isinstance(value, Word) and value.text == span.text:
+            self.fail(mistakes.unknown_name(span, value.text, (), self.rule is not None))
         self.fail(mistakes.not_a_value(span, value, what))
 
     def pick(self, value: Object) -> Object:
@@ -214,6 +217,8 @@ class Context:
     def whole(self, value: Object, span: Span, what: str, least: int = 1) -> int:
         """The object as a whole number known now."""
         number = self.constant(value, span, what)
+        if isinstance(value, Num) and value.unit == "flag":
+            self.fail(mistakes.not_whole(span, what, bool(number), least))
         sound = math.isfinite(number) and number == int(number)
         if not sound or not least <= number <= mistakes.LARGEST_WHOLE:
             self.fail(mistakes.not_whole(span, what, number, least))

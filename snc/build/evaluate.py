@@ -92,7 +92,7 @@ def look_up(ctx: Context, name: str, span: Span, frame: Frame) -> Object:
         return Instance(name)
     if ctx.more_fields and frame.kind == "experiment":
         raise Failed
-    ctx.fail(mistakes.unknown_name(span, name, names_in(frame)))
+    ctx.fail(mistakes.unknown_name(span, name, names_in(frame), frame.kind == "rule"))
 
 
 def local(ctx: Context, name: str, span: Span, frame: Frame) -> Object | None:
@@ -200,6 +200,8 @@ def member(ctx: Context, expression: ast.Member, frame: Frame) -> Object:
     """`owner.name`."""
     owner = ctx.pick(evaluate(ctx, expression.owner, frame))
     name = expression.name.text
+    if isinstance(owner, Word):  # the name of an option, where that of a layer was meant
+        ctx.val(owner, expression.owner.span)
     path = owner.path if isinstance(owner, Val | Instance) else None
     if path in ctx.sides:
         return side_member(ctx, path, expression)

@@ -13,6 +13,7 @@ from snc.build.context import Context
 from snc.build.evaluate import bind, call, define, evaluate, frame_for
 from snc.build.frame import Definition, Frame
 from snc.build.instances import close_states, evaluate_rest, fill_frame
+from snc.build.prediction import refuse_label
 from snc.build.selection import select, tell
 from snc.build.values import Failed, Instance, Num, Object, Projection, Val
 from snc.diagnostics import SpecError
@@ -178,6 +179,9 @@ def _round(
             records = _records(ctx, experiment, frame, record)
         instances.updates(ctx, frame, tuple(s for s, _ in experiment.statements))
         close_states(ctx)
+        if "predict" in outputs:
+            span = experiment.settings["predict"].value.span
+            refuse_label(ctx, outputs["predict"], span)
         if not ctx.diagnostics:
             learn.optimise_all(learning)
     except Failed:

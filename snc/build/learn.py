@@ -298,6 +298,8 @@ def _train_signal(learning: Learning, frame: Frame, declared: Declared) -> None:
                     statement.path.span,
                 )
             )
+        if parts[1] != "parameters" and parts[1] not in projection.owned:
+            ctx.fail(mistakes.not_owned(statement.path.span, parts[0], parts[1], projection.owned))
         wanted = list(projection.owned) if parts[1] == "parameters" else [parts[1]]
         group, optimiser = learning.current
         for name in wanted:
@@ -742,12 +744,10 @@ def _optimiser(learning: Learning, expression: Any, file: File) -> optimise.Opti
     }
     for name, scoped in changed.items():
         value = evaluate(ctx, scoped.value, learning.scope(scoped.file))  # type: ignore[arg-type]
-        config = Config(
-            config.word,
-            (*((k, v) for k, v in config.arguments if k != name), (name, value)),
-            config.span,
-        )
-    rate = ctx.constant(config.get("rate"), config.span, "`rate`")
+        kept = tuple((k, v) for k, v in config.arguments if k != name)
+        places = (*config.places, (name, scoped.value.span))
+        config = Config(config.word, (*kept, (name, value)), config.span, places)
+    rate = optimise.argument(ctx, config, "rate")
     schedule = optimise.schedule_of(ctx, config)
     key = (config.word, rate, schedule, repr(config.arguments))
     if key not in learning.rates:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from snc.diagnostics import Diagnostic, Label, did_you_mean, listing
@@ -46,6 +46,11 @@ def not_a_value(span: Span, value: Any, what: str) -> Diagnostic:
     return _one("not-a-value", f"{what} is needed here, and this is {kind}", span)
 
 
+def projected_number(span: Span, word: str) -> Diagnostic:
+    message = f"`{word}` projects a value of the network, and this is a number"
+    return _one("not-a-value", message, span, f"write what is projected first: `x | {word}(...)`")
+
+
 def not_a_number(span: Span, what: str) -> Diagnostic:
     return _one("not-a-number", f"{what} must be a number known before the run", span)
 
@@ -57,7 +62,13 @@ def not_plain(span: Span, what: str, dim: int) -> Diagnostic:
 
 def not_whole(span: Span, what: str, number: float, least: int) -> Diagnostic:
     bounds = f"at least {least}" if number < LARGEST_WHOLE else f"at most {LARGEST_WHOLE:.0f}"
-    return _one("not-whole", f"{what} is {number:g}; it must be a whole number, {bounds}", span)
+    shown = str(number).lower() if isinstance(number, bool) else f"{number:g}"
+    return _one("not-whole", f"{what} is {shown}; it must be a whole number, {bounds}", span)
+
+
+def out_of_range(span: Span, name: str, word: str, number: float, allowed: str) -> Diagnostic:
+    message = f"`{name}` of `{word}` is {number:g}; it must be {allowed}"
+    return _one("out-of-range", message, span)
 
 
 def undefined_number(span: Span, op: str) -> Diagnostic:
@@ -189,6 +200,23 @@ def unsummed_uses(
         f"the right side is {place}; `next {target}` needs `sum({shown}, over = uses)`",
         span,
     )
+
+
+def predict_reads_label(span: Span, place: Span | None) -> Diagnostic:
+    return _one(
+        "predict-reads-label",
+        "`predict` depends on the label, with which it is then compared",
+        span,
+        "predict from what the network makes of its input, e.g. `argmax(out)`",
+        *([Label(place, "reads the label")] if place else []),
+    )
+
+
+def not_owned(span: Span, owner: str, name: str, known: Iterable[str]) -> Diagnostic:
+    known = list(known)
+    has = f"it has {listing([f'`{k}`' for k in known])}" if known else "its weights are borrowed"
+    hint = did_you_mean(name, known) or has
+    return _one("not-a-parameter", f"`{owner}` has no parameter called `{name}`", span, hint)
 
 
 def no_output(span: Span, kind: str, name: str) -> Diagnostic:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from snc.build import mistakes
 from snc.build.context import Context
-from snc.build.values import Config, Lst, Val
+from snc.build.ranges import in_range
+from snc.build.values import Config, Lst, Object, Val
 from snc.graph.graph import Group, Write
 from snc.model.plan import Draw, RateGroup, RateSchedule
 
@@ -120,8 +121,7 @@ class Step:
         given = self.optimiser.config.get(name)
         if given is None:
             return self.ctx.builder.number(default)
-        number = self.ctx.constant(given, self.optimiser.config.span, f"`{name}`")
-        return self.ctx.builder.number(number)
+        return self.ctx.builder.number(argument(self.ctx, self.optimiser.config, name))
 
     def two(self, name: str, code: str) -> tuple[float, float] | None:
         """An argument that is a list of two numbers."""
@@ -132,7 +132,7 @@ class Step:
         span = self.optimiser.config.span
         if len(items) != 2:
             self.ctx.fail(mistakes.simple(code, f"`{name}` takes two numbers", span))
-        first, second = (self.ctx.constant(i, span, f"`{name}`") for i in items)
+        first, second = (argument(self.ctx, self.optimiser.config, name, i) for i in items)
         return first, second
 
     def betas(self) -> tuple[float, float]:
@@ -261,6 +261,12 @@ RULES: dict[str, Callable[[Step], str]] = {
 }
 
 
+def argument(ctx: Context, config: Config, name: str, item: Object | None = None) -> float:
+    """A number among the arguments of an optimiser or schedule, or an item of one that is a list."""
+    span, given = config.place(name), config.get(name) if item is None else item
+    return in_range(ctx, config.word, name, ctx.constant(given, span, f"`{name}`"), span)
+
+
 def schedule_of(ctx: Context, config: Config) -> RateSchedule:
     """The rate's schedule as plain data."""
     given = config.get("schedule")
@@ -277,8 +283,7 @@ def schedule_of(ctx: Context, config: Config) -> RateSchedule:
         )
 
     def number(name: str, default: float) -> float:
-        value = given.get(name)
-        return default if value is None else ctx.constant(value, given.span, f"`{name}`")
+        return default if given.get(name) is None else argument(ctx, given, name)
 
     if given.word == "cosine":
         return RateSchedule("cosine", period=number("period", 1), floor=number("floor", 0))

@@ -24,7 +24,8 @@ class Failed(Exception):  # noqa: N818 (control flow: the mistake is already rep
 class Num:
     """A number known when the graph is built. `dim` is its power of time; times are in seconds.
 
-    `steps` is set for a time given in steps, `unit` for counts of sequences, epochs and shares (%).
+    `steps` is set for a time given in steps, `unit` for counts of sequences, epochs and shares (%), and
+    `flag` for true and false.
     """
 
     value: float
@@ -118,6 +119,11 @@ class Config:
     word: str
     arguments: tuple[tuple[str, Any], ...]
     span: Span = NOWHERE
+    places: tuple[tuple[str, Span], ...] = field(default=(), compare=False, repr=False)
+
+    def place(self, name: str) -> Span:
+        """Where the argument called `name` was written."""
+        return dict(self.places).get(name, self.span)
 
     def get(self, name: str, default: Any = None) -> Any:
         """The argument called `name`."""

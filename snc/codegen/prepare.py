@@ -8,7 +8,7 @@ from snc.diagnostics import BackendError
 from snc.graph.builder import Builder
 from snc.graph.graph import PARTNER, Graph, Node
 from snc.passes.rebuild import copy_node, rewire
-from snc.program.schedule import LEAVES, Schedule, at_first
+from snc.program.schedule import LEAVES, Schedule, at_first, cut_sweep
 
 
 def prepared(graph: Graph) -> Graph:
@@ -53,21 +53,13 @@ def _leaf(graph: Graph, node: Node) -> str:
 
 def refuse_short_sweeps(plan: Schedule, backend: str) -> None:
     """A sweep against time goes over one chunk: that must be all steps between two updates."""
-    graph = plan.graph
-    if not any(s.ahead and not s.chunked for s in graph.states):
-        return
-    periods = {(g.every, g.unit) for g in graph.groups}
-    wanted = {0 if unit == "sequences" else every for every, unit in periods}
-    always = all(graph.by_name[g.gate].op == "const" for g in graph.groups)
-    why = "their schedules differ" if len(periods) > 1 else plan.why
-    if periods == {(1, "steps")} and not always:
-        why = "between the updates of a window that closes are many steps"
-    elif wanted == {plan.chunk}:
-        return
-    raise BackendError(
-        f"the {backend} backend takes a derivative through time over whole stretches between updates, but {why}; "
-        "update every sequence, or use `--backend reference`"
-    )
+    cut = cut_sweep(plan)
+    if cut is not None:
+        why, remedy = cut
+        raise BackendError(
+            f"the {backend} backend takes a derivative through time over whole stretches between updates, "
+            f"but {why}; {remedy}, or use `--backend reference`"
+        )
 
 
 def refuse_lost_records(graph: Graph, plan: Schedule, backend: str) -> None:

@@ -18,7 +18,7 @@ from snc.explain.network import Network, Site, network_of
 from snc.explain.work import Work, forward, work
 from snc.graph.graph import Graph
 from snc.passes import run_passes
-from snc.program.schedule import schedule
+from snc.program.schedule import cut_sweep, schedule
 from snc.source import Span
 
 QUESTIONS = ("time", "transport_free", "unlocked", "space", "samples")
@@ -56,6 +56,7 @@ class Report:
     untrained: tuple[str, ...]
     by_signals: tuple[str, ...]
     schedule: str
+    not_compiled: str  # why a derivative through time cannot run on compiled backends
 
 
 def certify(built: Built, surroundings: Surroundings) -> Report:
@@ -67,6 +68,7 @@ def certify(built: Built, surroundings: Surroundings) -> Report:
     trained = [s for s in built.graph.stored if s.role == "parameter" and s.name in written]
     told = {name for rule in marked.rules for name, _ in rule.sinks}
     told |= {n for rule in marked.rules for n in rule.projection.owned.values()}
+    words, refused = scheduled(built.graph)
     return Report(
         name=built.experiment.name,
         inputs=_inputs(marked),
@@ -78,19 +80,21 @@ def certify(built: Built, surroundings: Surroundings) -> Report:
         certificates=tuple(_certificates(cones)),
         untrained=_untrained(marked, network, written),
         by_signals=tuple(s.name for s in trained if s.name not in told),
-        schedule=schedule_words(built.graph),
+        schedule=words,
+        not_compiled=refused,
     )
 
 
-def schedule_words(graph: Graph) -> str:
-    """How many steps compiled kernels take at a time and why; whether traces are exchanged with signals."""
+def scheduled(graph: Graph) -> tuple[str, str]:
+    """How many steps compiled kernels take at a time and why; and why they cannot, or nothing."""
     ready = run_passes(graph)
     plan = schedule(ready)
     at_a_time = f"{plan.chunk} steps" if plan.chunk > 1 else "one step"
     words = f"{at_a_time if plan.chunk else 'a whole sequence'} at a time: {plan.why}"
     if any(s.chunked for s in ready.states):
         words += "; traces exchanged with the signal (exact)"
-    return words
+    cut = cut_sweep(plan)
+    return words, f"{cut[0]}; {cut[1]}" if cut is not None else ""
 
 
 def _count(shape: tuple[int, ...]) -> int:

@@ -24,6 +24,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "batch": report.batch,
         "forward_macs": report.forward,
         "schedule": report.schedule,
+        "not_compiled": report.not_compiled,
         "rules": [_certificate_data(c) for c in report.certificates],
         "totals": asdict(totals(report)),
         "untrained": list(report.untrained),

@@ -41,6 +41,11 @@ def report_text(report: Report) -> str:
     lines = ["   ".join(p for p in (*head, run) if p)]
     lines.append(f"forward   {millions(report.forward)} MAC per sample and step, dense")
     lines.append(f"schedule  {report.schedule}")
+    if report.not_compiled:
+        lines.append(
+            "backends  reference only: others take a derivative through time over whole stretches between updates"
+        )
+        lines.append(f"          but {report.not_compiled}")
     for certificate in report.certificates:
         lines += ["", *_certificate_lines(certificate)]
     if report.certificates:

@@ -93,7 +93,10 @@ def convolution(
     extent = []
     for length, k, p in zip((sizes["height"], sizes["width"]), kernel, padding, strict=True):
         if transposed:
-            out = (length - 1) * stride - 2 * p + dilation * (k - 1) + 1
+            whole = (length - 1) * stride + dilation * (k - 1) + 1
+            out = whole - 2 * p
+            if out < 1:
+                raise ValueError(f"a padding of {p} on both sides leaves nothing of {whole} pixels")
         else:
             out = (length + 2 * p - dilation * (k - 1) - 1) // stride + 1
         if out < 1:

@@ -18,11 +18,18 @@ def simple(code: str, message: str, span: Span, hint: str = "", *related: Label)
     return Diagnostic(code, message, Label(span), tuple(related), hint)
 
 
-def unknown_name(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
-    """A name that means nothing where it is read."""
+def unknown_name(
+    span: Span, name: str, known: Iterable[str] = (), in_rule: bool = False
+) -> Diagnostic:
+    """A name that means nothing where it is read; in a rule, most likely that of another layer."""
     hint = did_you_mean(name, known)
     more = f"; {hint}" if hint else ""
-    return simple("unknown-name", f"nothing called `{name}` is in scope here{more}", span)
+    local = (
+        "a rule sees its own projection: `pre`, `post`, `weight`, `signal`, `layer` and what belongs to "
+        "them; give it anything else as an argument"
+    )
+    message = f"nothing called `{name}` is in scope here{more}"
+    return simple("unknown-name", message, span, local if in_rule and not hint else "")
 
 
 def unknown_of_kind(span: Span, kind: str, name: str, known: Sequence[str]) -> Diagnostic:

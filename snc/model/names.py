@@ -139,7 +139,7 @@ def _unknown(reading: Reading, scope: Scope) -> Diagnostic:
             return mistakes.wrong_kind(span, name, reading.space, other.kind)
     if reading.space != "value":
         return mistakes.unknown_of_kind(span, reading.space, name, scope.file.known(reading.space))
-    return mistakes.unknown_name(span, name, scope.known())
+    return mistakes.unknown_name(span, name, scope.known(), scope.declared.kind == "rule")
 
 
 def not_named(scope: Scope) -> Iterator[Diagnostic]:

@@ -21,6 +21,8 @@ LEAVES = ("field", "previous", "later")
 ROOM = (
     2**19
 )  # numbers that one sample may hold for the products of a chunk: 2 MiB in single precision
+NEXT = "`next` changes values at every step"
+KEPT = "a value is kept per synapse"
 LEAST, MOST = 4, 100  # steps of a chunk where nothing forces another number
 
 
@@ -180,9 +182,9 @@ def _chunk(
     if 1 in every:
         return 1, "weights change at every step"
     if any(not w.group for w in graph.writes):
-        return 1, "`next` changes values at every step"
+        return 1, NEXT
     if any(n.op == "uses" for n in graph.nodes):
-        return 1, "a value is kept per synapse"
+        return 1, KEPT
     for node in graph.nodes:
         if node.op not in ("previous", "later"):
             continue
@@ -200,6 +202,30 @@ def _chunk(
     if every:
         return gcd(*every), f"updates every {' and '.join(map(str, sorted(set(every))))} steps"
     return _length(graph), "as many as fit the room of a sample"
+
+
+def cut_sweep(plan: Schedule) -> tuple[str, str] | None:
+    """Why a sweep against time, which goes over one chunk, would not see all steps between two updates.
+
+    Emitted kernels cannot run such a graph. The answer is the reason, and what helps; None if nothing is cut.
+    """
+    graph = plan.graph
+    if not any(s.ahead and not s.chunked for s in graph.states):
+        return None
+    periods = {(g.every, g.unit) for g in graph.groups}
+    wanted = {0 if unit == "sequences" else every for every, unit in periods}
+    if len(wanted) > 1:
+        return "what is learned has several schedules", "give all of it the same `update`"
+    always = all(graph.by_name[g.gate].op == "const" for g in graph.groups)
+    if periods == {(1, "steps")} and not always:
+        return "between the updates of a window that closes are many steps", "update every sequence"
+    if wanted == {plan.chunk}:
+        return None
+    helps = {
+        KEPT: "learn what keeps it by a rule that has a product form (`snc explain` tells)",
+        NEXT: "learn what it changes by `gradient`",
+    }
+    return plan.why, helps.get(plan.why, "learn by a rule without `bptt`")
 
 
 def _length(graph: Graph) -> int:

@@ -176,6 +176,9 @@ TEXTS = {
     "a transposed convolution": picture(
         "conv(4, kernel = 3, stride = 2)", "conv_transpose(3, kernel = 3, stride = 2, norm = standardise)"
     ),
+    "paddings of two numbers": picture(
+        "conv(4, kernel = 3, padding = [0, 2])", "conv_transpose(3, kernel = [2, 3], padding = [1, 0])"
+    ),
     "pools of all kinds": picture(
         "conv(4, kernel = 3, padding = 1) | max_pool(3, stride = 2)", "conv(4, kernel = 2) | average_pool_to(2)",
         "ottt()", "classifier(label, 3)",
@@ -197,6 +200,11 @@ def odd(name: str) -> Spec:
     return Spec(text, 9, 3, features, RECORDS)
 
 
+SYNAPSE = """
+rule per_synapse():
+    e = 0.9 * e[t-1] + abs(post.psi * pre * weight)
+    gradient weight = signal * e
+"""
 REFUSED = {
     "through time at every step of a window": dense(
         "learn * by through_time(loss)", train(update="every step", during="last 3 steps")
@@ -211,4 +219,15 @@ REFUSED = {
     "through time beside next": dense(
         "learn h1, out by through_time(loss)\nlearn h2 by stdp(w_max = 3)"
     ),
+    "through time beside a value per synapse": dense(
+        "learn h1, out by through_time(loss)\nlearn h2 by per_synapse() from backprop(loss)",
+        more=SYNAPSE,
+    ),
+}
+REMEDY = {
+    "through time at every step of a window": "many steps; update every sequence, or",
+    "through time beside updates between": "give all of it the same `update`",
+    "through time with two schedules": "give all of it the same `update`",
+    "through time beside next": "learn what it changes by `gradient`",
+    "through time beside a value per synapse": "by a rule that has a product form",
 }

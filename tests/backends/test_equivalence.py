@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from networks import net_of
-from odd_specs import REFUSED, TEXTS, odd
+from odd_specs import REFUSED, REMEDY, TEXTS, odd
 from random_specs import compare, spec_of
 
 from snc.diagnostics import BackendError
@@ -83,5 +83,6 @@ def test_the_seeds_draw_experiments_of_every_kind() -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_sweep_that_the_cpu_would_cut_short_is_refused(name: str, tmp_path: Path) -> None:
     assert net_of(REFUSED[name], tmp_path).program.learn
-    with pytest.raises(BackendError, match="--backend reference"):
+    with pytest.raises(BackendError, match="--backend reference") as caught:
         net_of(REFUSED[name], tmp_path, backend="cpu")
+    assert REMEDY[name] in str(caught.value)

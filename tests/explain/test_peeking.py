@@ -44,12 +44,13 @@ def certificate(tmp_path: Path, monkeypatch, learn: str, peek: str = ""):
     return rule_on("h2", reports(tmp_path, f"learn h1, h3 by stdp()\nlearn h2 {learn}"))
 
 
-@pytest.mark.parametrize("name", ["h3", "h1", "h3.weight", "loss"])
+@pytest.mark.parametrize("name", ["h3", "h1", "h3.weight", "loss", "out", "out.weight"])
 def test_a_rule_that_names_another_layer_is_refused_at_the_name(tmp_path, monkeypatch, name):
     with pytest.raises(SpecError) as caught:
         certificate(tmp_path, monkeypatch, "by peek() from own(loss)", peek=f" * mean({name})")
     [found] = caught.value.diagnostics
     assert (found.code, found.span.text) == ("unknown-name", name.split(".")[0])
+    assert "a rule sees its own projection" in found.help
     assert found.span.line == line_of("gradient weight = signal * pre *", tmp_path)
 
 

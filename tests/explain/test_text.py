@@ -106,3 +106,18 @@ def test_the_page_of_a_code():
 def test_the_schedule_says_why_nothing_is_exchanged_at_every_step():
     text = explain(SPECS / "conformance" / "stllr_recurrent_bp_online.snc")
     assert "\nschedule  one step at a time: weights change at every step\n" in text
+
+
+def test_what_only_the_reference_runs_is_told_before_a_run(tmp_path):
+    text = (
+        "snc 1\nnetwork n():\n    input x[4]\n    h = x | dense(3) | lif()\n    out = h | dense(2)\n"
+        "experiment e:\n    network = n()\n    loss = mean(cross_entropy(out, label))\n"
+        "    learn h by through_time(loss)\n    learn out by descent(loss){update}\n"
+    )
+    path = tmp_path / "e.snc"
+    path.write_text(text.format(update=" update every step"), encoding="utf-8")
+    told = explain(path)
+    assert "\nbackends  reference only: " in told
+    assert "several schedules; give all of it the same `update`\n" in told
+    path.write_text(text.format(update=""), encoding="utf-8")
+    assert "reference only" not in explain(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from networks import Net, net_of
 from snc.diagnostics import SpecError
 
 STEPS, BATCH = 9, 4
+PAGE = (Path(__file__).parents[2] / "docs" / "language.md").read_text(encoding="utf-8")
 SPEC = """
 network net():
     input x[3]
@@ -134,6 +136,18 @@ def test_the_optimisers_are_not_the_same(tmp_path: Path) -> None:
         made = net(tmp_path, optimiser)
         found.append(made.learn(*batch(0), given(made)).after["out.weight"].tobytes())
     assert len(set(found)) == len(RULES)
+
+
+def test_without_an_optimiser_it_is_the_one_that_the_reference_names(tmp_path: Path) -> None:
+    text = SPEC.format(optimiser="GONE", update="every step", during="always", rule=RULE)
+    plain = net_of(text.replace("        optimiser = GONE\n", ""), tmp_path)
+    named = re.search(r"Where neither\n`train.optimiser` nor `using` .* it is `([^`]+)`", PAGE)
+    assert named is not None
+    made = net(tmp_path, named[1])
+    ran, wanted = (m.learn(*batch(0), given(m)) for m in (plain, made))
+    for name in given(made):
+        assert np.abs(ran.after[name] - ran.before[name]).max() > 1e-5
+        assert ran.after[name].tobytes() == wanted.after[name].tobytes()
 
 
 # Bounds -------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ SCALARS = {"step", "steps", "epoch", "training"}
 def builtin(ctx: Context, name: str, span: Span) -> Object | None:
     """The builtin value or function called `name`."""
     if name in NUMBERS:
-        return Num(NUMBERS[name])
+        return Num(NUMBERS[name], unit="flag" if name in ("true", "false") else "")
     if name == "dt":
         return _dt(ctx)
     if name in SCALARS:

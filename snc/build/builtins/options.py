@@ -7,6 +7,7 @@ from collections.abc import Callable
 from snc.build import mistakes
 from snc.build.builtins.table import Arguments
 from snc.build.context import Context
+from snc.build.ranges import in_range
 from snc.build.values import Config, First, Num, Object, Val, Word
 from snc.model.plan import Draw
 
@@ -30,7 +31,7 @@ def _drawn(word: str, *names: str) -> Callable[[Context, Arguments], Object]:
 def _number_or_value(ctx: Context, a: Arguments, name: str) -> float | str:
     value = a.get(name)
     if not isinstance(value, Val) or ctx.builder.value_of(value.node) is not None:
-        return a.number(name)
+        return in_range(ctx, a.what, name, a.number(name), a.place(name))
     if value.dim:
         ctx.fail(mistakes.not_plain(a.place(name), f"`{name}` of `{a.what}`", value.dim))
     return "@" + value.node
@@ -47,8 +48,6 @@ def _kaiming(word: str) -> Callable[[Context, Arguments], Object]:
     def run(ctx: Context, a: Arguments) -> Object:
         fan = a.get("fan")
         text = fan.text if isinstance(fan, Word) else "in"
-        if text not in ("in", "out"):
-            ctx.fail(mistakes.simple("unknown-option", "`fan` is `in` or `out`", a.place("fan")))
         return First(Draw(word, (text,)))
 
     return run
@@ -63,7 +62,7 @@ def _one_per_column(ctx: Context, a: Arguments) -> Object:
 
 def _config(word: str) -> Callable[[Context, Arguments], Object]:
     def run(ctx: Context, a: Arguments) -> Object:
-        return Config(word, tuple(a.values.items()), a.span)
+        return Config(word, tuple(a.values.items()), a.span, tuple(a.spans.items()))
 
     return run
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from snc.build import mistakes
 from snc.build.builtins.table import Arguments
 from snc.build.context import Context
-from snc.build.values import First, Fun, Num, Object, Projection, Val, Word
+from snc.build.values import First, Fun, Lst, Num, Object, Projection, Val, Word
 from snc.graph.geometry import Geometry, convolution, dense
-from snc.graph.graph import BATCH, Axes, Axis, features
+from snc.graph.graph import BATCH, SAMPLE, Axes, Axis, features
 from snc.model.plan import Draw
 
 DEFAULT_WEIGHT = Draw("fan_in_uniform", (1.0,))
@@ -42,9 +44,10 @@ def _convolve(ctx: Context, a: Arguments, transposed: bool) -> Object:
     if isinstance(word, Word):
         padding = ((kernel[0] - 1) // 2, (kernel[1] - 1) // 2)
     elif word is not None:
-        both = a.whole("padding", 0, least=0)
-        padding = (both, both)
-    stride, dilation, groups = a.whole("stride", 1), a.whole("dilation", 1), a.whole("groups", 1)
+        padding = a.pair("padding", least=0)
+    stride, dilation, groups = (
+        _same_both_ways(ctx, a, n) for n in ("stride", "dilation", "groups")
+    )
     channels = a.whole("channels")
     inputs = next(k.size for k in axes if k.kind == "channel")
     if inputs % groups or channels % groups:
@@ -62,8 +65,16 @@ def _convolve(ctx: Context, a: Arguments, transposed: bool) -> Object:
     return _project(ctx, a, x, geometry)
 
 
+def _same_both_ways(ctx: Context, a: Arguments, name: str) -> int:
+    """What a convolution has once, for height and width alike."""
+    if isinstance(a.get(name), Lst):
+        text = f"`{name}` of `{a.what}` is one number, for height and width alike; this is a list"
+        ctx.fail(mistakes.bad_geometry(a.place(name), text))
+    return a.whole(name, 1)
+
+
 def _project(ctx: Context, a: Arguments, x: Val, geometry: Geometry) -> Object:
-    path = ctx.path
+    path, x = ctx.path, _as_input(ctx, a, x, geometry)
     if path in ctx.projections:
         ctx.fail(mistakes.two_unnamed(a.span, path, a.span.text, ctx.projections[path].span))
     build, owned = ctx.builder, dict[str, str]()
@@ -75,7 +86,14 @@ def _project(ctx: Context, a: Arguments, x: Val, geometry: Geometry) -> Object:
         raw, effective = _weights(ctx, a, path, geometry, owned)
         owner = path
     batch = [k for k in x.axes if k.kind in BATCH]
-    linear = build.project("project", effective.node, x.node, [*batch, *geometry.post], geometry)
+    # A borrower that reads what its lender reads computes the same, and yet is another projection of the
+    # network with a neuron of its own: equal nodes are made once, and `use` keeps the two apart.
+    others = [p for p in ctx.projections.values() if p.owner == owner and p.pre.node == x.node]
+    apart = ctx.gate is None and any(p.geometry == geometry for p in others)
+    use: dict[str, Any] = {"use": path} if apart else {}
+    linear = build.node(
+        "project", (effective.node, x.node), [*batch, *geometry.post], geometry=geometry, **use
+    )
     bias, output = None, linear
     if a.flag("bias"):
         bias, output = _bias(ctx, a, path, geometry, owned, linear)
@@ -86,6 +104,17 @@ def _project(ctx: Context, a: Arguments, x: Val, geometry: Geometry) -> Object:
     )
     ctx.projections[path] = made
     return result
+
+
+def _as_input(ctx: Context, a: Arguments, x: Val, geometry: Geometry) -> Val:
+    """What is projected: one value per sample and feature, also where it is the same for several."""
+    if ctx.builder.value_of(x.node) is not None:
+        ctx.fail(mistakes.projected_number(a.place("x"), a.what))
+    if ctx.unsettled(x):
+        return x
+    missing = [k for k in (SAMPLE, *geometry.pre) if k not in x.axes]
+    node = ctx.builder.expand(x.node, [*x.axes, *missing])
+    return Val(node, ctx.builder.axes(node), x.dim, x.path)
 
 
 def _weights(
@@ -117,6 +146,9 @@ def _normed(
     norm: Object,
     owned: dict[str, str],
 ) -> Val:
+    if isinstance(norm, Fun) and norm.declared is not None and norm.declared.kind == "neuron":
+        text = f"a `norm` is a function or block of the weight, and `{norm.name}` is a neuron"
+        ctx.fail(mistakes.simple("bad-norm", text, a.place("norm")))
     before = set(ctx.stored)
     outer = ctx.rule_axes
     pre = tuple(k for k in geometry.weight if k.role != "post")

@@ -12,6 +12,9 @@ from snc.lang import ast
 from snc.model.signatures import OPTION_WORDS, OPTIONS, SIGNATURES, Slot
 from snc.source import Span
 
+CHOSEN = frozenset(OPTIONS) - {"over"}
+"""Options that take one bare word; what may follow `over` depends on the value."""
+
 
 def option_words(name: str, value: ast.Expr) -> Object | None:
     """A bare word, or a list of them, where the parameter `name` expects option words."""
@@ -71,6 +74,8 @@ class Arguments:
         for slot in slots:
             if slot.needed and not slot.rest and slot.name not in made.values and not waiting:
                 ctx.fail(mistakes.missing_argument(span, what, slot.name))
+        for name in CHOSEN & made.values.keys():
+            made.choice(name)
         return made
 
     def place(self, name: str) -> Span:
@@ -119,17 +124,29 @@ class Arguments:
             )
         return tuple(texts)
 
-    def pair(self, name: str) -> tuple[int, int]:
+    def choice(self, name: str) -> None:
+        """Refuse a bare word, or anything in place of one, that the option does not know."""
+        value, known = self.values[name], OPTIONS[name]
+        other = name == "padding" and not isinstance(value, Word)  # numbers do as well
+        if isinstance(value, Hole) or other or (isinstance(value, Word) and value.text in known):
+            return
+        words = " or ".join(f"`{w}`" for w in sorted(known))
+        numbers = ", or whole numbers" if name == "padding" else ""
+        text = f"`{name}` is {words}{numbers}"
+        self.ctx.fail(mistakes.simple("unknown-option", text, self.place(name)))
+
+    def pair(self, name: str, least: int = 1) -> tuple[int, int]:
         """One whole number for height and width, or a list of two."""
         value = self.get(name)
         if isinstance(value, Lst):
-            sizes = [self.ctx.whole(v, self.place(name), f"`{name}`") for v in value.items]
+            what = f"`{name}` of `{self.what}`"
+            sizes = [self.ctx.whole(v, self.place(name), what, least) for v in value.items]
             if len(sizes) == 2:
                 return sizes[0], sizes[1]
             self.ctx.fail(
                 mistakes.simple("bad-shape", f"`{name}` takes one number or two", self.place(name))
             )
-        both = self.whole(name)
+        both = self.whole(name, least=least)
         return both, both
 
 
