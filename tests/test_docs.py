@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
+from click.testing import CliRunner
+from language_page import whole
 
 from snc.build.builtins import NUMBERS, RUN, SCALARS
 from snc.build.builtins.table import OPTION_WORDS
@@ -44,6 +48,28 @@ def test_the_readme_names_every_command():
     text = (ROOT / "README.md").read_text()
     for name in main.commands:
         assert f"snc {name}" in text
+
+
+def test_the_batch_of_the_page_on_batch_files_runs_as_described(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "batch_files.md").read_text()
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
+    exec(code, {})
+    (tmp_path / "page.snc").write_text(whole())
+    args = ("run", "page.snc:plain", "--batch", "batch.h5", "--backend", "reference")
+    for flags in (("--record", "h,h.u"), ("--record", "h"), ("--record", "h", "--no-learn")):
+        done = CliRunner().invoke(main, [*args, "--out", f"{len(flags)}{flags[1]}.h5", *flags])
+        assert done.exit_code == 0, done.output
+    with h5py.File("2h,h.u.h5") as both, h5py.File("2h.h5") as one, h5py.File("3h.h5") as tested:
+        spikes = both["record/h/output"][()]
+        assert spikes.shape == both["record/h/u"].shape == (20, 4, 20)
+        assert 0 < spikes.mean() < 1
+        assert np.array_equal(one["record/h"], spikes)
+        assert np.abs(both["gradient/h/weight"]).max() > 0
+        assert both["gradient_per_step/h/weight"].shape == (1, 20, 6)
+        assert both["params_after/out/bias"].shape == (3,)
+        assert np.isfinite(both.attrs["loss"])
+        assert list(tested) == ["record"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from language_page import Example, examples, whole
@@ -19,6 +20,7 @@ from snc.build.evaluate import RATES, TIMES
 from snc.build.learn import walk
 from snc.check import check_file
 from snc.compile import program_of
+from snc.engine.batchfile import paths_of, write_outcome
 from snc.lang import ast
 from snc.lang.format import format_spec
 from snc.lang.parse import Indentation, parse, parser
@@ -78,7 +80,7 @@ def test_the_examples_have_no_mistakes(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("example", "name"), COMPILED, ids=[n for _, n in COMPILED])
 def test_an_experiment_of_an_example_compiles_and_runs(
-    example: Example, name: str, page: Path
+    example: Example, name: str, page: Path, tmp_path: Path
 ) -> None:
     plan, program = program_of(resolve(choose(load_file(page), name)), "float64")
     backend = find("reference")
@@ -92,6 +94,11 @@ def test_an_experiment_of_an_example_compiles_and_runs(
     changed = [n for n, v in ran.before.items() if not np.array_equal(v, ran.after[n])]
     assert changed, "nothing was learned"
     assert all(np.isfinite(v).all() for v in ran.after.values())
+    write_outcome(tmp_path / "out.h5", ran.outcome, ran.after, program.stored)
+    with h5py.File(tmp_path / "out.h5") as file:
+        for record, path in paths_of(ran.outcome.records).items():
+            assert np.array_equal(file[f"record/{path}"], ran.outcome.records[record])
+        assert "params_after" in file
 
 
 # Every construct stands in an example ---------------------------------------------------------------------

@@ -5,12 +5,13 @@
     out  /record/<name> [T, B, ...]   /gradient/...   /gradient_per_step/... [updates, ...]
          /params_after/...   and the loss as an attribute
 
-Dots in names become slashes: `h_in.weight` is /params/h_in/weight.
+Dots in names become slashes: `h_in.weight` is /params/h_in/weight. A value that stands beside parts of it, `h` beside
+`h.u`, is called `output` among them: /record/h/output. The format is described in docs/batch_files.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +169,19 @@ def write_outcome(out: Path, outcome: Outcome, store: Store, stored: Sequence[St
     with replacing(out) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["loss"] = outcome.loss / outcome.loss_steps if outcome.loss_steps else np.nan
         for group, arrays in groups.items():
-            for name, array in arrays.items():
-                file.create_dataset(f"{group}/{name.replace('.', '/')}", data=array)
+            for name, path in paths_of(arrays).items():
+                file.create_dataset(f"{group}/{path}", data=arrays[name])
+
+
+def paths_of(names: Iterable[str]) -> dict[str, str]:
+    """Where in a group of a file each dotted name stands.
+
+    An array cannot be a group as well, so what has parts in the same file goes in among them. `output` is
+    the name of no part: whatever has a value has one statement `output`, and each name is given once.
+    """
+    paths = {name: name.replace(".", "/") for name in names}
+    whole = {p for p in paths.values() if any(q.startswith(f"{p}/") for q in paths.values())}
+    return {name: f"{p}/output" if p in whole else p for name, p in paths.items()}
 
 
 def _refuse_unknown(given: Mapping[str, Array], wanted: Mapping[str, Stored], place: str) -> None:

@@ -8,8 +8,9 @@ import pytest
 from engine_fakes import CLASSES, FEATURES, STORED, Regression, phase
 
 from snc.diagnostics import DataError
-from snc.engine.batchfile import run_batch
+from snc.engine.batchfile import _datasets, run_batch, write_outcome
 from snc.engine.initial import first_store
+from snc.module import Outcome
 
 T, B = 4, 5
 
@@ -47,6 +48,22 @@ def test_gradients_records_and_parameters_are_written(batch, tmp_path):
         assert np.array_equal(file["params_after/h_feedback/matrix"][()], matrix)
         assert "out/weight/moment" not in file["params_after"]
         assert file.attrs["loss"] == outcome.loss / outcome.loss_steps
+
+
+@pytest.mark.parametrize(
+    ("names", "paths"),
+    [
+        (("h", "h.u", "out"), ("h/output", "h/u", "out")),
+        (("h.u", "h"), ("h/u", "h/output")),
+        (("b", "b.h", "b.h.u", "bb.h"), ("b/output", "b/h/output", "b/h/u", "bb/h")),
+    ],
+)
+def test_a_value_goes_in_among_its_parts(tmp_path, names, paths):
+    arrays = {name: np.full((T, B), number) for number, name in enumerate(names)}
+    write_outcome(tmp_path / "out.h5", Outcome(0.0, 0, records=arrays), {}, ())
+    with h5py.File(tmp_path / "out.h5") as file:
+        found = {path: int(array[0, 0]) for path, array in _datasets(file["record"])}
+    assert found == {path: number for number, path in enumerate(paths)}
 
 
 def test_the_order_of_matrix_and_weight_does_not_matter_and_the_file_is_left_alone(batch):
