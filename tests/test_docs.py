@@ -14,7 +14,10 @@ from language_page import whole
 from snc.build.builtins import NUMBERS, RUN, SCALARS
 from snc.build.builtins.table import OPTION_WORDS
 from snc.cli import main
+from snc.compile import program_of
 from snc.lang.parse import parse
+from snc.model.library import choose, load_file
+from snc.model.resolve import resolve
 from snc.model.words import WORDS
 from snc.source import Source
 
@@ -48,6 +51,47 @@ def test_the_readme_names_every_command():
     text = (ROOT / "README.md").read_text()
     for name in main.commands:
         assert f"snc {name}" in text
+
+
+FILE_SHAPES = """snc 1
+
+network n():
+    input x[4, 7, 6]
+    d   = x | flatten | dense(5)
+    c   = x | conv(6, kernel = [2, 3], groups = 2)
+    t   = x | conv_transpose(3, kernel = [2, 3])
+    out = concat(flatten(c), flatten(t), d) | dense(3)
+
+experiment e:
+    network = n()
+    loss    = mean(cross_entropy(out, label))
+    learn * by descent(loss)
+    train.optimiser = sgd(0.1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("language.md", r"`{}` \[([^]]*)\]"),
+        ("batch_files.md", r"^\| `weight` of `{}` \| \[([^]]*)\] \|$"),
+    ],
+)
+def test_the_shapes_of_weights_in_files_are_those_described(page, text, tmp_path):
+    (tmp_path / "shapes.snc").write_text(FILE_SHAPES)
+    _, program = program_of(resolve(choose(load_file(tmp_path / "shapes.snc"), "e")))
+    stored = {s.name: list(s.shape) for s in program.stored}
+    outputs = {"d": 5, "c": 6, "t": 3}
+    for name, word in (("d", "dense"), ("c", "conv"), ("t", "conv_transpose")):
+        said = re.search(text.format(word), (ROOT / "docs" / page).read_text(), re.M)
+        if word == "dense" and page == "language.md":  # "In files a weight is [out, in], ..."
+            said = re.search(
+                r"In files a weight is \[([^]]*)\]", (ROOT / "docs" / page).read_text()
+            )
+        assert said, word
+        sizes = {"out": outputs[name], "in": 4 * 7 * 6 if name == "d" else 4, "in / groups": 2}
+        sizes |= {"height": 2, "kernel height": 2, "width": 3, "kernel width": 3}
+        assert stored[f"{name}.weight"] == [sizes[s] for s in said[1].split(", ")], word
 
 
 def test_the_batch_of_the_page_on_batch_files_runs_as_described(tmp_path, monkeypatch):

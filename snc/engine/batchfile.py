@@ -110,7 +110,8 @@ def load_params(
                 f"`/params/{path}` has the shape {list(array.shape)}; "
                 f"`{known.name}` of the network has {list(known.shape)}",
                 place=place,
-                help="dense weights are [out, in], convolutions [out, in, kh, kw], gains [out]",
+                help="dense weights are [out, in], those of `conv` [out, in, kh, kw], of `conv_transpose` "
+                "[in, out, kh, kw], gains [out]",
             )
         store[known.name] = np.array(array, dtype=dtype, order="C")
     return store
