@@ -319,6 +319,27 @@ def test_a_state_is_read_before_its_shape_is_known(check, line):
 # As a process -------------------------------------------------------------------------------------------
 
 
+SAME = (
+    NET.replace("x[4]", "x[2, 7, 6]")
+    .replace("x | dense(hidden)", "x + {}")  # only what has the same shape can be added
+    .replace("h | dense", "h | flatten | dense")
+)
+
+
+@pytest.mark.parametrize("kernel", ["4", "[3, 2]", "2, dilation = 3", "2, stride = 2"])
+def test_no_padding_keeps_the_size_under_an_even_kernel(check, kernel):
+    assert check(SAME.format(f"conv(x, 2, {kernel}, padding = same)")) == ["bad-geometry 5"]
+
+
+@pytest.mark.parametrize(
+    "call", ["conv(x, 2, 3", "conv(x, 2, [5, 1]", "conv(x, 2, 3, dilation = 2",
+             "conv(x, 2, 2, dilation = 2", "conv_transpose(x, 2, [3, 5]"],
+)  # fmt: skip
+def test_padding_that_is_same_keeps_the_size(check, call):
+    assert check(SAME.format(f"{call}, padding = same)")) == []
+    assert check(SAME.format(f"{call})")) != [], "without padding it is smaller or larger"
+
+
 def snc(*given, cwd=ROOT):
     return subprocess.run(
         [sys.executable, "-m", "snc", *map(str, given)],

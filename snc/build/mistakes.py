@@ -264,6 +264,12 @@ def bad_geometry(span: Span, message: str) -> Diagnostic:
     return _one("bad-geometry", message, span)
 
 
+def no_same_padding(span: Span, kernel: int, less: int) -> Diagnostic:
+    message = f"with a kernel of {kernel} no padding keeps the size of a picture"
+    hint = f"take an odd kernel, or say how much: `padding = {less}` makes it one pixel smaller"
+    return _one("bad-geometry", message, span, hint)
+
+
 def not_yet(span: Span, what: str) -> Diagnostic:
     return _one("not-yet", f"{what} is part of the language, but not compiled yet", span)
 

@@ -40,14 +40,14 @@ def _convolve(ctx: Context, a: Arguments, transposed: bool) -> Object:
     if not axes:  # not known yet in this round
         axes = (Axis("height", 64), Axis("width", 64), Axis("channel", 1))
     kernel, padding = a.pair("kernel"), (0, 0)
-    word = a.get("padding")
-    if isinstance(word, Word):
-        padding = ((kernel[0] - 1) // 2, (kernel[1] - 1) // 2)
-    elif word is not None:
-        padding = a.pair("padding", least=0)
     stride, dilation, groups = (
         _same_both_ways(ctx, a, n) for n in ("stride", "dilation", "groups")
     )
+    word = a.get("padding")
+    if isinstance(word, Word):
+        padding = _same(ctx, a, kernel, dilation)
+    elif word is not None:
+        padding = a.pair("padding", least=0)
     channels = a.whole("channels")
     inputs = next(k.size for k in axes if k.kind == "channel")
     if inputs % groups or channels % groups:
@@ -71,6 +71,15 @@ def _same_both_ways(ctx: Context, a: Arguments, name: str) -> int:
         text = f"`{name}` of `{a.what}` is one number, for height and width alike; this is a list"
         ctx.fail(mistakes.bad_geometry(a.place(name), text))
     return a.whole(name, 1)
+
+
+def _same(ctx: Context, a: Arguments, kernel: tuple[int, int], dilation: int) -> tuple[int, int]:
+    """The padding with which a convolution of stride 1 keeps height and width."""
+    reach = [dilation * (k - 1) for k in kernel]
+    for k, both in zip(kernel, reach, strict=True):
+        if both % 2:
+            ctx.fail(mistakes.no_same_padding(a.place("padding"), k, both // 2))
+    return reach[0] // 2, reach[1] // 2
 
 
 def _project(ctx: Context, a: Arguments, x: Val, geometry: Geometry) -> Object:
