@@ -319,6 +319,12 @@ def test_a_state_is_read_before_its_shape_is_known(check, line):
 # As a process -------------------------------------------------------------------------------------------
 
 
+def test_only_the_first_input_may_be_called_like_a_field_of_the_batch(check):
+    second = NET.replace("x[4]", "x[4]\n    input {}[4]").replace("x |", "x + {} |")
+    assert check(second.format("y", "y")) == []
+    assert check(second.format("length", "length")) == ["reserved-word 5"]
+
+
 SAME = (
     NET.replace("x[4]", "x[2, 7, 6]")
     .replace("x | dense(hidden)", "x + {}")  # only what has the same shape can be added

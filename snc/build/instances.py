@@ -106,8 +106,9 @@ def make_storage(ctx: Context, frame: Frame, statement: ast.Storage) -> Val:
     path = f"{frame.path}.{name}" if frame.path else name
     span = statement.name.span
     if statement.kind == "input":
-        ctx.description.setdefault("input", tuple(a.size for a in file_axes(features(axes))))
-        node = ctx.builder.node("field", (), (SAMPLE, *axes), span, name, name="input")
+        fed = _fed(ctx, frame, statement)
+        ctx.description.setdefault(fed, tuple(a.size for a in file_axes(features(axes))))
+        node = ctx.builder.node("field", (), (SAMPLE, *axes), span, name, name=fed)
         return _labelled(ctx, frame, name, node, path)
     if statement.kind == "label":
         label = ctx.builder.node("field", (), (SAMPLE,), span, "label", name="label")
@@ -125,6 +126,18 @@ def make_storage(ctx: Context, frame: Frame, statement: ast.Storage) -> Val:
     value = ctx.store(path, file_axes(axes), role, first.draw, fans, span).named(path)
     ctx.register(frame.path, name, value, written=True)
     return value
+
+
+def _fed(ctx: Context, frame: Frame, statement: ast.Storage) -> str:
+    """The field of the data that an `input` reads: the first `input`, any other the one of its name."""
+    name = statement.name.text
+    first = next(n for n, s in frame.storage.items() if s.kind == "input")
+    if name == first:
+        return "input"
+    if name == "length":  # that of each sample, which has no features
+        message = "`length` is a field of its own; only the first `input` may have any name"
+        ctx.fail(mistakes.simple("reserved-word", message, statement.name.span))
+    return name
 
 
 def _labelled(ctx: Context, frame: Frame, name: str, node: str, path: str) -> Val:

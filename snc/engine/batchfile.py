@@ -146,6 +146,14 @@ def load_feed(phase: Phase, arrays: Mapping[str, Array], dtype: str, place: str)
                 f"`/{name}` has the shape {list(array.shape)} for {size} samples of {steps} steps",
                 place=place,
             )
+    for name in phase.needs.fields:
+        leading = arrays[name].shape[:2] if name in names else (steps, size)
+        if leading != (steps, size) and leading[:1] != (size,):
+            raise DataError(
+                "other-shape",
+                f"`/{name}` has the shape {list(arrays[name].shape)} for {size} samples of {steps} steps",
+                place=place,
+            )
     fields = {n: np.asarray(arrays[n], dtype=dtype) for n in ("input", *names) if n not in OWN[1:]}
     return Feed(
         fields=fields,

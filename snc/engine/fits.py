@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snc.diagnostics import DataError
+from snc.diagnostics import DataError, did_you_mean, listing
 from snc.module import Feed
 from snc.program.program import Needs
 
@@ -14,11 +14,13 @@ def refuse_misfit(needs: Needs, feed: Feed, place: str) -> None:
     for name, shape in needs.fields.items():
         value = feed.fields.get(name)
         if value is None:
-            raise DataError("no-field", f"the network reads `{name}`, which the data lacks", place)
+            message = f"the network reads `{name}`, which the data lacks"
+            hint = did_you_mean(name, feed.fields) or f"it has {listing([*feed.fields])}"
+            raise DataError("no-field", message, place, hint)
         found = value.shape[value.ndim - len(shape) :]
         leading = value.ndim - len(shape)
         if found != shape or leading not in (1, 2):
-            given = value.shape[2:] if name == "input" else found
+            given = found if name != "input" and leading == 1 else value.shape[2:]
             raise DataError(
                 "input-shape",
                 f"`{name}` has the features {list(given)}, and the network reads {list(shape)}",

@@ -105,13 +105,9 @@ def _count(shape: tuple[int, ...]) -> int:
 
 
 def _inputs(marked: Marked) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    shape = marked.built.context.description.get("input")
-    names = [
-        n.note or "input"
-        for n in marked.built.graph.nodes
-        if n.op == "field" and n.get("name") == "input"
-    ]
-    return ((names[0], shape),) if names and shape is not None else ()
+    known = marked.built.context.description
+    fields = [n for n in marked.built.graph.nodes if n.op == "field" and n.get("name") in known]
+    return tuple((n.note or n.get("name"), known[n.get("name")]) for n in fields)
 
 
 def _untrained(marked: Marked, network: Network, written: set[str]) -> tuple[str, ...]:

@@ -113,8 +113,8 @@ def _marks(built: Built) -> Iterator[tuple[Mark, str]]:
         for name, value in _named(population.frame):
             yield (VALUE, uid, name), value.node
     for made in built.graph.nodes:
-        if made.op == "field" and made.get("name") == "input":
-            yield (INPUT, made.note or "input"), made.name
+        if made.op == "field" and made.get("name") in ctx.description:
+            yield (INPUT, made.note or made.get("name")), made.name
     for k, (number, node) in enumerate(built.learning.taught):
         yield (TAUGHT, str(number), str(k)), node
     uses = {n.args[0]: n.name for n in built.graph.nodes if n.op == "uses"}
