@@ -14,7 +14,7 @@ import numpy as np
 
 from snc.backend import find
 from snc.engine.batches import Feeder, Order, refuse_empty
-from snc.engine.batchfile import read_batch
+from snc.engine.batchfile import features_in, read_batch
 from snc.engine.fits import refuse_misfit
 from snc.engine.initial import first_store, placed
 from snc.engine.measure import refuse_bad
@@ -54,7 +54,8 @@ def bench(spec: str, flags: Mapping[str, Any]) -> dict[str, Any]:
     """
     data = PlannedData(flags["data_root"])
     planned = (lambda plan: None) if flags["batch"] else data.plan
-    case, (compiled, *_) = next(compiled_cases(spec, flags, planned=planned))
+    fed = features_in(flags["batch"]) if flags["batch"] else None
+    case, (compiled, *_) = next(compiled_cases(spec, flags, planned=planned, fed=fed))
     phase = from_compiled(compiled)
     learns = bool(phase.trained) and not flags["evaluate"]
     if flags["batch"]:

@@ -254,12 +254,12 @@ def evaluate(run: Path, data_root: Path | None, as_json: bool) -> None:
 @json_option
 def run(spec: str, batch: Path, out: Path, as_json: bool, **flags: Any) -> None:
     """Run one batch from a file."""
-    from snc.engine.batchfile import run_batch
+    from snc.engine.batchfile import features_in, run_batch
     from snc.engine.runfolder import finite
     from snc.session import cases_of
 
     record = [name.strip() for name in flags["record"].split(",") if name.strip()]
-    phase = cases_of(spec, flags, record)[0].phases[0]
+    phase = cases_of(spec, flags, record, fed=features_in(batch))[0].phases[0]
     learn = not flags["no_learn"]
     outcome = run_batch(phase, batch, out, dtype=phase.dtype, record=record, learn=learn)
     loss = outcome.loss / outcome.loss_steps if outcome.loss_steps else None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from snc.backend import dtype_of, find
 from snc.build.experiment import Built, Surroundings, build
-from snc.build.plan import describe_data, plan_of
+from snc.build.plan import describe_batch, describe_data, plan_of
 from snc.check import name_problems
 from snc.codegen.kernel import KernelSource
 from snc.diagnostics import BackendError, SpecError
@@ -24,6 +24,7 @@ from snc.passes import run_passes
 from snc.program.program import Program
 
 Seen = Callable[[str, object], None]
+Fed = Mapping[str, tuple[int, ...]]
 Planned = Callable[[RunPlan], None]
 
 
@@ -75,12 +76,14 @@ def load(
     data_root: Path | None = None,
     seen: Seen = ignore,
     planned: Planned = go_on,
+    fed: Fed | None = None,
 ) -> tuple[Compiled, ...]:
     """Compile every phase of an experiment. Raises SpecError, BackendError, DataError.
 
     dtype: None for what the backend usually computes in. `planned` is told the plan of every phase when
     all are known to be right, before anything is compiled, which may take minutes: whoever needs data can
-    look for it there.
+    look for it there. fed: the features of the fields of a batch file, if it is what runs; then the data set
+    need not be there.
     """
     file = load_file(Path(path))
     if problems := [*file.problems, *name_problems(file)]:
@@ -94,7 +97,7 @@ def load(
     built = []
     for phase in phases_of(whole):
         start = time.perf_counter()
-        plan, program = program_of(phase, dtype, without, tuple(record), data_root, seen)
+        plan, program = program_of(phase, dtype, without, tuple(record), data_root, seen, fed)
         built.append((phase, plan, program, time.perf_counter() - start))
     for _, plan, _, _ in built:
         planned(plan)
@@ -148,9 +151,13 @@ def program_of(
     record: tuple[str, ...] = (),
     data_root: Path | None = None,
     seen: Seen = ignore,
+    fed: Fed | None = None,
 ) -> tuple[RunPlan, Program]:
     """One phase's plan and program."""
-    surroundings = describe_data(experiment, data_root)
+    if fed is None:
+        surroundings = describe_data(experiment, data_root)
+    else:
+        surroundings = describe_batch(experiment, data_root, fed)
     training = build(experiment, surroundings, training=True, record=record)
     seen("graph", training.graph)
     learn = run_passes(training.graph, without, seen)

@@ -31,6 +31,7 @@ def cases_of(
     flags: Mapping[str, Any],
     record: Sequence[str] = (),
     planned: Callable[[RunPlan], None] = lambda plan: None,
+    fed: Mapping[str, tuple[int, ...]] | None = None,
 ) -> list[Case]:
     """Compile an experiment: one case, or all of a sweep. Raises SpecError and BackendError.
 
@@ -38,7 +39,7 @@ def cases_of(
     """
     return [
         Case(name, tuple(from_compiled(c) for c in compiled))
-        for name, compiled in compiled_cases(spec, flags, record, planned)
+        for name, compiled in compiled_cases(spec, flags, record, planned, fed)
     ]
 
 
@@ -47,11 +48,12 @@ def compiled_cases(
     flags: Mapping[str, Any],
     record: Sequence[str] = (),
     planned: Callable[[RunPlan], None] = lambda plan: None,
+    fed: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Iterator[tuple[str, tuple[Compiled, ...]]]:
     """The name and the phases of each case, compiled when it is asked for. Raises SpecError and BackendError.
 
     flags: settings, backend, dtype, without, data_root. record: names to record besides. planned: is
-    told every plan before it is compiled.
+    told every plan before it is compiled. fed: the features of the fields of the batch file to be run.
     """
     path, experiment = split_spec(spec)
     for name, settings in sweep(path, experiment, flags["settings"]):
@@ -65,6 +67,7 @@ def compiled_cases(
             record=tuple(record),
             data_root=flags.get("data_root"),
             planned=planned,
+            fed=fed,
         )
         yield name, compiled
 

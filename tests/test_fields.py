@@ -141,3 +141,108 @@ def test_both_inputs_stand_in_the_certificate(tmp_path):
     spec.write_text(f"snc 1\n{TWO}")
     assert "x 5" in (text := snc.load(spec, n=3).explain())
     assert "y 3" in text
+
+
+# Fields of batch files ----------------------------------------------------------------------------------
+
+MASKED = """
+network plain():
+    input x[5]
+    h   = x | dense(4) | lif(leak = 0.8, theta = 0.2)
+    out = h | dense(3)
+
+experiment masked:
+    network = plain()
+    loss    = mean(mask * cross_entropy(out, label))
+    learn * by descent(loss)
+    train.optimiser = sgd(0.1)
+
+experiment with_data = masked with:
+    data = absent()
+
+experiment of_its_own = masked with:
+    mask = step > 2
+
+experiment of_its_own_with_data = of_its_own with:
+    data = absent()
+
+dataset absent():
+    train   = npz("absent.npz", input = "x", label = "y", mask = "m")
+    test    = npz("absent.npz", input = "x", label = "y", mask = "m")
+    classes = 3
+"""
+
+
+def run_masked(folder, experiment, **arrays):
+    """What `snc run` says, and the weight afterwards if it runs."""
+    spec, batch, out = folder / "masked.snc", folder / "batch.h5", folder / "out.h5"
+    spec.write_text(f"snc 1\n{MASKED}")
+    out.unlink(missing_ok=True)
+    given = {"input": spikes(5, 0), "labels": [[0, 1, 2, 0]] * 3 + [[1, 1, 0, 2]] * 3, **arrays}
+    given["params/h/weight"], given["params/out/weight"] = np.full((4, 5), 0.3), np.eye(3, 4)
+    with h5py.File(batch, "w") as file:
+        for name, array in given.items():
+            file[name] = array
+    args = ["run", f"{spec}:{experiment}", "--batch", f"{batch}", "--out", f"{out}"]
+    done = CliRunner().invoke(main, [*args, "--backend", "reference"])
+    if done.exit_code:
+        assert not out.exists()
+        return done.output, None
+    with h5py.File(out) as file:
+        return done.output, file["params_after/out/weight"][()]
+
+
+@pytest.mark.parametrize("experiment", ["masked", "with_data"])
+def test_a_mask_comes_from_the_batch_file_alone(tmp_path, experiment):
+    mask = np.ones((6, 4))
+    said, whole = run_masked(tmp_path, experiment, mask=mask)
+    assert whole is not None, said
+    mask[1:] = 0
+    _, first = run_masked(tmp_path, experiment, mask=mask)
+    assert np.abs(whole - first).max() > 1e-3, "the mask makes no difference"
+    _, none = run_masked(tmp_path, experiment, mask=0 * mask)
+    assert np.array_equal(none, np.eye(3, 4))
+    assert "error[no-field]" in run_masked(tmp_path, experiment)[0]
+    assert "error[other-shape]" in run_masked(tmp_path, experiment, mask=mask[1:])[0]
+
+
+def test_a_mask_that_the_experiment_defines_is_not_that_of_the_file(tmp_path):
+    _, without = run_masked(tmp_path, "of_its_own")
+    _, given = run_masked(tmp_path, "of_its_own", mask=np.zeros((6, 4)))
+    assert not np.array_equal(without, np.eye(3, 4))
+    assert np.array_equal(given, without)
+    arrays = {"x": np.zeros((2, 6, 5)), "y": np.zeros(2, int), "m": np.zeros((2, 6))}
+    for _ in ("the data is not there", "it is"):
+        assert np.array_equal(run_masked(tmp_path, "of_its_own_with_data")[1], without)
+        np.savez(tmp_path / "absent.npz", **arrays)
+
+
+def test_a_mask_without_data_is_no_mistake(tmp_path):
+    (tmp_path / "masked.snc").write_text(f"snc 1\n{MASKED}")
+    done = CliRunner().invoke(main, ["check", f"{tmp_path / 'masked.snc'}"])
+    assert done.exit_code == 0, done.output
+
+
+def test_fields_of_a_source_come_from_a_batch_file_too(tmp_path, monkeypatch):
+    monkeypatch.delenv("SNC_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "follow.snc").write_text(SPEC)
+    random = np.random.default_rng(0)
+    arrays = {"input": random.random((3, 2, 2, 32, 32)) < 0.3}
+    arrays |= {n: random.random((2, 1, 32, 32)) for n in ("grey_first", "grey_second")}
+    arrays |= {"flow": np.ones((2, 2, 32, 32)), "valid": np.ones((2, 32, 32))}
+    shapes = {"e": (4, 2, 3, 3), "move": (2, 4, 1, 1)}
+    arrays |= {f"params/{n}/weight": random.normal(0, 0.3, s) for n, s in shapes.items()}
+
+    def run(missing):
+        with h5py.File("batch.h5", "w") as file:
+            for name, array in arrays.items():
+                if name != missing:
+                    file[name] = array
+        args = ["run", "follow.snc", "--batch", "batch.h5", "--out", "out.h5"]
+        return CliRunner().invoke(main, [*args, "--backend", "reference"])
+
+    assert (done := run(None)).exit_code == 0, done.output
+    with h5py.File("out.h5") as file:
+        assert np.abs(file["gradient/move/weight"]).max() > 0
+    assert "error[no-field]: the network reads `flow`" in run("flow").output

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,10 +15,12 @@ from snc.build.frame import Frame
 from snc.build.instances import fill_frame
 from snc.build.learn import rate_groups
 from snc.build.values import Config, Data, Failed, Lst, Num, Object, Word
-from snc.diagnostics import Diagnostic, SpecError
+from snc.diagnostics import DataError, Diagnostic, SpecError
+from snc.lang import ast
 from snc.model.library import Declared
 from snc.model.plan import DataPlan, Duration, Expectation, Pipeline, RunPlan
 from snc.model.resolve import Experiment, Scoped
+from snc.model.scope import defined, own_names
 from snc.model.words import WORDS
 
 T = TypeVar("T")
@@ -26,6 +28,8 @@ STAND_IN = 1e-3
 """The length of a step where a check cannot know it, in seconds."""
 
 
+ABSENT = ("no-data", "missing-package")
+"""Codes of what is said where a data set, or what reads it, is not there."""
 _ALL: str | int = "all"
 
 
@@ -40,13 +44,52 @@ def describe_data(experiment: Experiment, root: Path | None) -> Surroundings:
     except Failed:
         raise SpecError(ctx.diagnostics) from None
     if data is None:
-        return Surroundings({}, dt)
+        return Surroundings(_unknown_mask(experiment), dt)
     # The data libraries are slow to import; a spec without data does not need them.
     from snc.data import describe
 
     description = describe(data.train, root)
     fields = {**dict.fromkeys(description.fields, ()), **description.shapes}
+    own = _own_names(experiment)
+    fields = {name: shape for name, shape in fields.items() if name not in own}
     return Surroundings(fields, dt if dt is not None else description.dt)
+
+
+def describe_batch(
+    experiment: Experiment, root: Path | None, fed: Mapping[str, tuple[int, ...]]
+) -> Surroundings:
+    """The same for a run of a batch file, which need not find the data set. Raises SpecError, DataError.
+
+    `fed` are the features of every field of the file. What it gives goes before what the data set has.
+    """
+    try:
+        known = describe_data(experiment, root)
+    except DataError as error:
+        if error.code not in ABSENT:
+            raise
+        known = replace(stated_by_text(experiment)[0], more_fields=False)
+    possible = {"mask", *known.fields} - _own_names(experiment)
+    given = {name: shape for name, shape in fed.items() if name in possible}
+    return replace(known, fields={**known.fields, **given})
+
+
+def _unknown_mask(experiment: Experiment) -> dict[str, tuple[int, ...]]:
+    """Without a data set a batch file gives the fields; that which all may have is the mask."""
+    return {} if "mask" in _own_names(experiment) else {"mask": ()}
+
+
+def _own_names(experiment: Experiment) -> set[str]:
+    """What an experiment and its network define, which is never a field."""
+    names = {*experiment.parameters, *experiment.equations}
+    names |= {n.text for s, _ in experiment.statements for n in defined((s,))}
+    if (setting := experiment.settings.get("network")) is not None:
+        called = setting.value
+        called = called.function if isinstance(called, ast.Call) else called
+        network = (
+            setting.file.find("network", called.text) if isinstance(called, ast.Name) else None
+        )
+        names |= own_names(network) if network else set()
+    return names
 
 
 def stated_by_text(experiment: Experiment) -> tuple[Surroundings, list[Diagnostic]]:
@@ -62,10 +105,13 @@ def stated_by_text(experiment: Experiment) -> tuple[Surroundings, list[Diagnosti
         data = data_plan(ctx, experiment, "data", frame)
     if data is None:
         waits = "data" in experiment.settings
-        return Surroundings({}, dt or (STAND_IN if waits else None), waits), ctx.diagnostics
+        mask = {} if waits else _unknown_mask(experiment)
+        return Surroundings(mask, dt or (STAND_IN if waits else None), waits), ctx.diagnostics
     own = WORDS[data.train.steps[0].word].fields  # their shapes are not known here
     fields: dict[str, tuple[int, ...]] = {
-        name: () for name in ("mask", "length") if data.train.steps[0].get(name) is not None
+        name: ()
+        for name in ("mask", "length")
+        if data.train.steps[0].get(name) is not None and name not in _own_names(experiment)
     }
     if dt is None:
         dt = _frame_length(data.train)

@@ -80,6 +80,14 @@ def read_batch(phase: Phase, batch: Path, dtype: str) -> tuple[Store, Feed]:
     return store, feed
 
 
+def features_in(batch: Path) -> dict[str, tuple[int, ...]]:
+    """The features of every field of a batch file. Raises DataError: no-file, damaged-file, other-values."""
+    arrays = _read(batch)
+    leading = arrays["input"].shape[:2] if "input" in arrays else ()
+    fields = {name: a for name, a in arrays.items() if "/" not in name and name not in OWN}
+    return {n: a.shape[2 if a.shape[:2] == leading else 1 :] for n, a in fields.items()}
+
+
 def load_params(
     stored: Sequence[Stored], arrays: Mapping[str, Array], seed: int, dtype: str, place: str
 ) -> Store:
