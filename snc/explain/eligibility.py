@@ -29,11 +29,15 @@ THROUGH = ("rename", "expand", "reshape", "stop")
 
 @dataclass(frozen=True)
 class Eligibility:
-    """`text` is the sum of products; empty if there is none, and then `reason` says why."""
+    """`text` is the sum of products; empty if there is none, and then `reason` says why.
+
+    `signal` says that the signal is a factor of the whole sum, and left out of the text.
+    """
 
     text: str
     products: int
     reason: str = ""
+    signal: bool = False
 
 
 def eligibility(cone: Cone) -> Eligibility:
@@ -161,6 +165,8 @@ class Speller:
             right = mine + (sign in "-/")
             text = f"{self.whole(node.args[0], mine)} {sign} {self.whole(node.args[1], right)}"
             return f"({text})" if mine < strength else text
+        if node.op == "scalar":  # a number of the run: `batch` samples, `step`, ...
+            return str(node.get("name"))
         if node.note and not node.args:
             return node.note
         inner = ", ".join(self.whole(a) for a in node.args)
@@ -186,7 +192,7 @@ def _spelled(speller: Speller, terms: Iterable[Term]) -> Eligibility:
         shown = [p for p in post if p != "signal"] if common else list(post)
         lines.append((number, _term(number, shown, list(pre), list(weight))))
     text = "".join(_sign(number, k == 0) + line for k, (number, line) in enumerate(lines))
-    return Eligibility(text or "0", len(left))
+    return Eligibility(text or "0", len(left), signal=common)
 
 
 def _term(number: float, post: list[str], pre: list[str], weight: list[str]) -> str:

@@ -118,7 +118,8 @@ def _certificate_lines(c: Certificate) -> list[str]:
     rows.append(Row("memory", c.memory.order, keeps[0]))
     grade = max(len(row.short) for row in rows)
     rows += [Row("", " " * grade, part) for part in keeps[1:]]
-    rows.append(Row("eligibility", "", c.eligibility.text or c.eligibility.reason))
+    times = "   times the signal" if c.eligibility.signal else ""
+    rows.append(Row("eligibility", "", f"{c.eligibility.text or c.eligibility.reason}{times}"))
     rows.append(Row("work", "", work_text(c.work)))
     rows.append(Row("update", "", c.update))
     if c.arguments:

@@ -6,6 +6,7 @@ import pytest
 from explain_specs import CONFORMANCE, conformance, reports, rule_on
 
 import snc.explain
+from snc.explain import explain
 from snc.explain.text import memory_parts, millions, work_text
 
 CONVOLUTION = """snc 1
@@ -121,6 +122,15 @@ def test_eligibilities_are_products(tmp_path, learn, text):
     found = rule_on("h2", reports(tmp_path, f"learn h1, h2, h3 by {learn}"))
     assert found.eligibility.text == text
     assert found.eligibility.products == text.count(" x ")
+    assert found.eligibility.signal == ("from" in learn)
+
+
+def test_an_eligibility_speaks_of_numbers_of_the_run_by_their_names(tmp_path):
+    found = rule_on("h2", reports(tmp_path, "learn h1, h2, h3 by nosy(out) from backprop(loss)"))
+    assert found.eligibility.text == "post.psi * (sum(other) / (2 * batch)) x pre"
+    assert found.eligibility.signal
+    text = explain(tmp_path / "this.snc", "this")
+    assert "(2 * batch)) x pre   times the signal\n" in text
 
 
 def test_a_per_synapse_state_has_no_product_form(tmp_path):

@@ -26,7 +26,7 @@ rule stllr on h_in, h_rec   from backprop(loss)   stllr_recurrent.snc:15
   local in space   no    its signal reads `out.weight`              stllr_recurrent.snc:15  from backprop(loss)
   across samples   no    every sample learns by itself
   memory           O(n)  keeps p (30 + 24) and q (24) per sample; nothing per synapse; the same for any T
-  eligibility      post.psi x p  +  q[t-1] x pre
+  eligibility      post.psi x p  +  q[t-1] x pre   times the signal
   work             2 712 MAC per sample and step, dense: signal 120, weight products 2 592
   update           every sequence
   arguments        lambda_post = 0.5, lambda_pre = 1, alpha_post = 1, alpha_pre = 1
@@ -38,7 +38,7 @@ rule readout on out   from backprop(loss)   stllr_recurrent.snc:16
   local in space   yes   reads only its pre, its post, its own layer and labels
   across samples   no    every sample learns by itself
   memory           O(n)  keeps p (24) per sample; nothing per synapse; the same for any T
-  eligibility      p
+  eligibility      p   times the signal
   work             120 MAC per sample and step, dense: weight products 120
   update           every sequence
   arguments        lambda = 0.99
@@ -71,7 +71,7 @@ def test_every_conformance_spec_has_a_certificate(path):
 
 def test_settings_change_the_certificate():
     path = SPECS / "conformance" / "tess_local_apost_plus1.snc"
-    assert "post.psi x p\n" in explain(path, settings={"alpha_post": "0"})
+    assert "post.psi x p   times the signal\n" in explain(path, settings={"alpha_post": "0"})
     assert "every step" in explain(path, settings={"train.update": "every step"})
 
 
