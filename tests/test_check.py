@@ -319,6 +319,20 @@ def test_a_state_is_read_before_its_shape_is_known(check, line):
 # As a process -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        (NET.replace("x |", "x + mean(label) |"), 5, "write `label y[3]` for 3 classes: then"),
+        (NET + "\nrule r():\n    gradient weight = pre * label\n", 16, "give it to the rule as an"),
+    ],
+)
+def test_label_outside_an_experiment_gets_a_hint(tmp_path, text, line, hint):
+    (tmp_path / "spec.snc").write_text(text)
+    (found,) = check_file(tmp_path / "spec.snc")
+    assert (found.code, found.span.line) == ("unknown-name", line)
+    assert found.help.startswith(hint)
+
+
 def test_only_the_first_input_may_be_called_like_a_field_of_the_batch(check):
     second = NET.replace("x[4]", "x[4]\n    input {}[4]").replace("x |", "x + {} |")
     assert check(second.format("y", "y")) == []

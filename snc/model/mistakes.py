@@ -32,6 +32,14 @@ def unknown_name(
     return simple("unknown-name", message, span, local if in_rule and not hint else "")
 
 
+def label_out_of_sight(span: Span, kind: str) -> Diagnostic:
+    """`label`, which is a field in experiments, anywhere else."""
+    hint = f"give it to the {kind} as an argument; only an experiment has fields of the data"
+    if kind == "network":
+        hint = "write `label y[3]` for 3 classes: then `y` is the label as a one-hot vector"
+    return simple("unknown-name", "nothing called `label` is in scope here", span, hint)
+
+
 def unknown_of_kind(span: Span, kind: str, name: str, known: Sequence[str]) -> Diagnostic:
     """A rule, signal, network, ... that is not declared anywhere in sight."""
     hint = did_you_mean(name, known)

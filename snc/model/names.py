@@ -137,6 +137,8 @@ def _unknown(reading: Reading, scope: Scope) -> Diagnostic:
         other = scope.file.find(kind, name) if kind != reading.space else None
         if other is not None:
             return mistakes.wrong_kind(span, name, reading.space, other.kind)
+    if name == "label" and reading.space == "value":
+        return mistakes.label_out_of_sight(span, scope.declared.kind)
     if reading.space != "value":
         return mistakes.unknown_of_kind(span, reading.space, name, scope.file.known(reading.space))
     return mistakes.unknown_name(span, name, scope.known(), scope.declared.kind == "rule")
