@@ -333,6 +333,14 @@ def test_label_outside_an_experiment_gets_a_hint(tmp_path, text, line, hint):
     assert found.help.startswith(hint)
 
 
+def test_a_network_has_one_label(check):
+    one = NET.replace("x[4]", "x[4]\n    label y[2]").replace("x |", "x + mean(y) |")
+    assert check(one) == []
+    for second, code in (("z[2]", "defined-twice 6"), ("z[3]", "defined-twice 6")):
+        assert check(one.replace("y[2]", f"y[2]\n    label {second}")) == [code]
+    assert check(one.replace("y[2]", "y[2]\n    label y[2]")) == ["defined-twice 6"]
+
+
 def test_only_the_first_input_may_be_called_like_a_field_of_the_batch(check):
     second = NET.replace("x[4]", "x[4]\n    input {}[4]").replace("x |", "x + {} |")
     assert check(second.format("y", "y")) == []

@@ -128,6 +128,15 @@ def defined_twice(span: Span, name: str, before: Span) -> Diagnostic:
     return simple("defined-twice", message, span, "", Label(before, "the first one"))
 
 
+def second_label(span: Span, before: Span) -> Diagnostic:
+    """A network with two names for its label."""
+    message = (
+        f"the label is already called `{before.text}` in line {before.line}; data has one label"
+    )
+    hint = f"read `{before.text}` here too, or take other data in by an `input` of its name"
+    return simple("defined-twice", message, span, hint, Label(before, "the first one"))
+
+
 def reserved_word(span: Span, name: str) -> Diagnostic:
     """A word of the language used as a name."""
     return simple("reserved-word", f"`{name}` is a reserved word; choose another name", span)

@@ -59,6 +59,15 @@ def defined_twice(scope: Scope) -> Iterator[Diagnostic]:
     yield from _twice(scope.declared.body, "", seen)
 
 
+def one_label(scope: Scope) -> Iterator[Diagnostic]:
+    """Data has one label, which cannot be a vector of two sizes."""
+    body = scope.declared.body
+    labels = [s.name for s in body if isinstance(s, ast.Storage) and s.kind == "label"]
+    for other in labels[1:]:
+        if other.text != labels[0].text:  # else it is told that the name is defined twice
+            yield mistakes.second_label(other.span, labels[0].span)
+
+
 def _twice(
     body: tuple[ast.Statement, ...], prefix: str, seen: dict[str, Span]
 ) -> Iterator[Diagnostic]:
@@ -286,6 +295,7 @@ def docstrings(scope: Scope) -> Iterator[Diagnostic]:
 CHECKS: tuple[Check, ...] = (
     reserved_words,  # before what a reserved word would be taken for
     defined_twice,
+    one_label,
     first_values,
     misplaced_statements,  # before experiment_problems, which stops at the first of them
     experiment_problems,
