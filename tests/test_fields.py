@@ -206,6 +206,13 @@ def test_a_mask_comes_from_the_batch_file_alone(tmp_path, experiment):
     assert "error[other-shape]" in run_masked(tmp_path, experiment, mask=mask[1:])[0]
 
 
+def test_a_batch_file_is_timed_without_the_data_set(tmp_path):
+    assert run_masked(tmp_path, "with_data", mask=np.ones((6, 4)))[1] is not None
+    args = ["bench", f"{tmp_path / 'masked.snc'}:with_data", "--batch", f"{tmp_path / 'batch.h5'}"]
+    done = CliRunner().invoke(main, [*args, "--backend", "reference", "--repeat", "1"])
+    assert done.exit_code == 0, done.output
+
+
 def test_a_mask_that_the_experiment_defines_is_not_that_of_the_file(tmp_path):
     _, without = run_masked(tmp_path, "of_its_own")
     _, given = run_masked(tmp_path, "of_its_own", mask=np.zeros((6, 4)))
