@@ -53,9 +53,15 @@ class Built:
     def graph(self) -> Graph:
         """The step graph, its nodes with the names that the spec gives them."""
         ctx = self.context
+        nodes = ctx.builder.nodes.values()
+        read = {a for n in nodes for a in n.args} | {*self.records.values(), *self.outputs.values()}
+        read |= {w.value for w in ctx.writes} | {s.value for s in ctx.states.values()}
         return Graph(
             nodes=tuple(
-                replace(n, note=ctx.labels.get(n.name, n.note)) for n in ctx.builder.nodes.values()
+                replace(n, note=ctx.labels.get(n.name, n.note))
+                for n in nodes
+                # a field that could be read, and is not, need not be given
+                if n.op != "field" or n.name in read
             ),
             states=tuple(ctx.states.values()),
             groups=tuple(self.learning.groups.values()),
