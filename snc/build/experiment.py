@@ -127,9 +127,7 @@ def settle(
         ctx = context(assumed)
         connect(ctx)
         made = run(ctx)
-        found = {
-            name: (s.axes, _dim(ctx, s)) for name, s in ctx.states.items() if name in ctx.wanted
-        }
+        found = _states(ctx)
         if found == assumed:
             return made
         for name, known in assumed.items():
@@ -150,6 +148,11 @@ def connect(ctx: Context) -> None:
     ctx.call = call
     ctx.instantiate = partial(instances.instantiate, ctx)
     ctx.make_storage = partial(instances.make_storage, ctx)
+
+
+def _states(ctx: Context) -> dict[str, tuple[Axes, int]]:
+    """The axes and units that states were found to have."""
+    return {name: (s.axes, _dim(ctx, s)) for name, s in ctx.states.items() if name in ctx.wanted}
 
 
 def _dim(ctx: Context, state: State) -> int:
@@ -188,7 +191,7 @@ def _round(
         if "predict" in outputs:
             span = experiment.settings["predict"].value.span
             refuse_label(ctx, outputs["predict"], span)
-        if not ctx.diagnostics:
+        if not ctx.diagnostics and _states(ctx) == ctx.assumed:  # else it is built again
             learn.optimise_all(learning)
     except Failed:
         close_states(ctx)

@@ -401,10 +401,7 @@ def _neuron_of(ctx: Context, value: Val) -> Population | None:
 
 
 def _stored_val(ctx: Context, name: str) -> Val:
-    for node in ctx.builder.nodes.values():
-        if node.op == "stored" and node.get("name") == name:
-            return ctx.wrap(node.name)
-    raise KeyError(name)
+    return ctx.wrap(ctx.builder.stored[name])
 
 
 def bind_update(
@@ -549,7 +546,7 @@ def _collected(ctx: Context, e: Val, stored: str, group: Group) -> str:
 
 def _gate_of(ctx: Context, e: Val, group: Group) -> str:
     """The window; through time it is already in the derivative, and every step counts."""
-    seen, stack = set[str](), [e.node]
+    seen, stack = set[str](), [e.node] if ctx.builder.through_time else []
     while stack:
         name = stack.pop()
         if name in seen:

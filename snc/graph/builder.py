@@ -68,6 +68,8 @@ class Builder:
     def __init__(self, prefix: str = "n") -> None:
         self.nodes: dict[str, Node] = {}
         self.states: dict[str, State] = {}
+        self.stored: dict[str, str] = {}  # what is stored -> its node
+        self.through_time = False  # whether any derivative is one through time
         self._known: dict[tuple[object, ...], str] = {}
         self._prefix = prefix
 
@@ -92,6 +94,9 @@ class Builder:
         name = f"{self._prefix}{len(self.nodes)}"
         self.nodes[name] = Node(name, op, tuple(args), found, given, note, span)
         self._known[key] = name
+        if op == "stored":
+            self.stored[str(attributes["name"])] = name
+        self.through_time |= op == "bptt"
         return name
 
     def axes(self, name: str) -> Axes:

@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snc.model.plan import Stored
 from snc.source import NOWHERE, Span
@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 Attribute = Any  # hashable plain data: numbers, strings, axes and tuples of them
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(
+    NamedTuple
+):  # compared and hashed hundreds of thousands of times while a spec is checked
     """One axis of a value. The batch axes have size 0: how many samples there are is known at run time."""
 
     kind: str
@@ -142,7 +143,7 @@ class Node:
 
 
 def _short(value: Attribute) -> str:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and not isinstance(value, Axis):
         return "(" + ", ".join(_short(v) for v in value) + ")"
     return str(value) if isinstance(value, Axis | str) else repr(value)
 
