@@ -7,20 +7,23 @@ mistake gives one diagnostic. No data is read, and none has to be there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from snc.build.alone import problems_alone
-from snc.build.experiment import attempt
+from snc.build.experiment import Assumed, attempt
 from snc.build.plan import settings_problems, stated_by_text
 from snc.diagnostics import DataError, Diagnostic, Label, SpecError
 from snc.model.library import Declared, File, load_file, standard
 from snc.model.names import CHECKS, unused_names
 from snc.model.resolve import Experiment, phases_of, resolve
 from snc.model.scope import refers, scope_of, texts
+from snc.model.text import said
 from snc.source import Span
 
+NUMBER = re.compile(r"\b\d[\d_.]*(?:e[+-]?\d+)?")
 NOTES = frozenset({"not-yet", "unused-use"})
 """Codes of what is no mistake."""
 
@@ -128,6 +131,7 @@ Looked = tuple[set[Declared], list[Diagnostic]]
 
 def _experiments(experiments: Sequence[Declared], settings: Mapping[str, str]) -> Iterator[Looked]:
     refused: list[Diagnostic] = []
+    known: dict[str, Assumed] = {}  # what was found for an experiment, by its text without numbers
     taken = 0
     for declared in experiments:
         try:
@@ -137,17 +141,19 @@ def _experiments(experiments: Sequence[Declared], settings: Mapping[str, str]) -
             continue
         taken += 1
         for phase in phases_of(whole):
-            yield _phase(phase)
+            yield _phase(phase, known)
     if refused and not taken:  # `--set` is for one experiment, and the others need not know it
         yield set(), refused
 
 
-def _phase(experiment: Experiment) -> Looked:
+def _phase(experiment: Experiment, known: dict[str, Assumed]) -> Looked:
     """Build one phase, as for training."""
     if "network" not in experiment.settings:
         return set(), []
     surroundings, problems = stated_by_text(experiment)
-    built = attempt(experiment, surroundings, training=True)
+    kind = NUMBER.sub("#", "\n".join(said(experiment)))
+    built = attempt(experiment, surroundings, training=True, likely=known.get(kind))
+    known[kind] = built.context.assumed
     problems += built.context.diagnostics
     problems += settings_problems(experiment, surroundings)
     looked = _needed(experiment.declared)

@@ -392,3 +392,33 @@ def test_a_check_imports_nothing_that_only_a_run_needs():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+FAMILY = """snc 1
+network net(n, hidden):
+    input x[n]
+    constant bias[10] = normal(1)
+    h   = x | dense(hidden) | lif(leak = 0.9, theta = 0.5)
+    z   = h + bias
+    out = z | dense(3)
+experiment first:
+    network = net(7, 10)
+    loss    = mean(cross_entropy(out, label))
+    learn h   by stllr(0.2, 0.75, -1, 1) from backprop(loss)
+    learn out by descent(loss)
+experiment second = first with:
+    network = net(7, {hidden})
+"""
+
+
+def test_an_experiment_that_differs_in_numbers_is_checked_for_itself(tmp_path: Path) -> None:
+    """What the first was found to be is tried for the second, and must not hide its mistakes."""
+    path = tmp_path / "family.snc"
+    path.write_text(FAMILY.format(hidden=10))
+    assert check_file(path) == []
+    path.write_text(FAMILY.format(hidden=12))
+    (found,) = check_file(path)
+    alone = tmp_path / "alone.snc"
+    alone.write_text(FAMILY.format(hidden=12).replace("net(7, 10)", "net(7, 12)"))
+    (same,) = check_file(alone)
+    assert (found.code, found.message) == (same.code, same.message)

@@ -98,30 +98,44 @@ def attempt(
     *,
     training: bool,
     record: tuple[str, ...] = (),
+    likely: Assumed | None = None,
 ) -> Built:
-    """What can be built of an experiment; its context has what is wrong with the rest."""
+    """What can be built of an experiment; its context has what is wrong with the rest.
+
+    likely: what the states of an experiment that differs in numbers only were found to be.
+    """
 
     def run(ctx: Context) -> Built:
         return _round(ctx, experiment, surroundings, training, record)
 
-    def context(assumed: dict[str, tuple[Axes, int]]) -> Context:
+    def context(assumed: Assumed) -> Context:
         return Context(assumed, surroundings.dt, more_fields=surroundings.more_fields)
 
-    return settle(run, context)
+    return settle(run, context, likely)
 
 
 Made = TypeVar("Made")
+Assumed = dict[str, tuple[Axes, int]]
 
 
 def settle(
-    run: Callable[[Context], Made], context: Callable[[dict[str, tuple[Axes, int]]], Context]
+    run: Callable[[Context], Made],
+    context: Callable[[Assumed], Context],
+    likely: Assumed | None = None,
 ) -> Made:
     """Build until the axes and units of states are those that were assumed for them.
 
     Every round finds out about the states that depend on what the round before knew. A state that is
-    found to be another one again and again is made larger by each step.
+    found to be another one again and again is made larger by each step. What is likely is tried first; it
+    counts if it is found again and nothing is wrong.
     """
-    assumed: dict[str, tuple[Axes, int]] = {}
+    if likely is not None:
+        ctx = context(likely)
+        connect(ctx)
+        made = run(ctx)
+        if _states(ctx) == likely and not ctx.diagnostics:
+            return made
+    assumed: Assumed = {}
     changes: dict[str, int] = {}
     while True:
         ctx = context(assumed)
@@ -150,7 +164,7 @@ def connect(ctx: Context) -> None:
     ctx.make_storage = partial(instances.make_storage, ctx)
 
 
-def _states(ctx: Context) -> dict[str, tuple[Axes, int]]:
+def _states(ctx: Context) -> Assumed:
     """The axes and units that states were found to have."""
     return {name: (s.axes, _dim(ctx, s)) for name, s in ctx.states.items() if name in ctx.wanted}
 

@@ -11,21 +11,26 @@ def experiment_text(experiment: Experiment) -> str:
 
     A function of what is written only, not of where the files are.
     """
-    lines = [f"{experiment.name}, resolved:"]
-    for title in ("parameters", "settings", "arguments", "equations", "metrics"):
-        for name, scoped in sorted(getattr(experiment, title).items()):
-            lines.append(f"    {title}: {name} = {_flat(scoped.value.span.text)}")
-    for learn in experiment.learns:
-        part = learn.statement or learn.override
-        text = _flat(part.span.text) if part else ""
-        given = f" = {_flat(learn.value.span.text)}" if learn.value is not None else ""
-        lines.append(f"    {text}{given}")
-    lines += [f"    {_flat(s.span.text)}" for s, _ in experiment.statements]
+    lines = [f"{experiment.name}, resolved:", *(f"    {line}" for line in said(experiment))]
     own = experiment.declared.file
     for file in _others(experiment, own):
         lines += ["", f"{_name(file)}, which it uses:", *file.source.text.splitlines()]
     head = "".join(f"# {line}".rstrip() + "\n" for line in lines)
     return f"{head}\n{own.source.text}"
+
+
+def said(experiment: Experiment) -> list[str]:
+    """What an experiment says after derivation and `--set`, a line for each part."""
+    lines = []
+    for title in ("parameters", "settings", "arguments", "equations", "metrics"):
+        for name, scoped in sorted(getattr(experiment, title).items()):
+            lines.append(f"{title}: {name} = {_flat(scoped.value.span.text)}")
+    for learn in experiment.learns:
+        part = learn.statement or learn.override
+        text = _flat(part.span.text) if part else ""
+        given = f" = {_flat(learn.value.span.text)}" if learn.value is not None else ""
+        lines.append(f"{text}{given}")
+    return [*lines, *(_flat(s.span.text) for s, _ in experiment.statements)]
 
 
 def sources(experiment: Experiment) -> dict[str, str]:
