@@ -94,8 +94,7 @@ def all_ones(of, count):
     return True
 
 
-# A call, not a copy of the text: inlined into a caller, the compiler no longer sees that rows do not overlap.
-@njit(cache=True, error_model="numpy", fastmath=PRODUCT, inline="never")
+@njit(cache=True, error_model="numpy", fastmath=PRODUCT)
 def add_rows(rows, at, count, out):
     """out += the listed rows, eight in a sweep, so that `out` is loaded and stored once for eight."""
     n, e = out.size, 0
@@ -117,7 +116,7 @@ def add_rows(rows, at, count, out):
         e += 1
 
 
-@njit(cache=True, error_model="numpy", fastmath=PRODUCT, inline="never")
+@njit(cache=True, error_model="numpy", fastmath=PRODUCT)
 def add_scaled_rows(rows, at, of, count, out):
     """out += the listed rows times their numbers, eight in a sweep."""
     n, e = out.size, 0

@@ -6,12 +6,6 @@ from numba import njit
 
 
 @njit(cache=True, error_model="numpy")
-def two(numbers):
-    """The first 2 numbers of an array as a tuple."""
-    return (numbers[0], numbers[1])
-
-
-@njit(cache=True, error_model="numpy")
 def three(numbers):
     """The first 3 numbers of an array as a tuple."""
     return (numbers[0], numbers[1], numbers[2])
