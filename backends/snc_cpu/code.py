@@ -141,12 +141,12 @@ class CpuCode(GraphCode):
             pieces.append(self._finished(f, step))
         return [self._calls(name, pieces)] if pieces else []
 
-    def transposes(self, name: str) -> list[range]:
-        """The transposed weights that stages asked for."""
+    def layouts(self, name: str) -> list[range]:
+        """The weights in the order in which stages asked for them."""
         pieces = []
-        for array, (weight, rows, columns) in self.arrays.transposes.items():
+        for array, (weight, line) in self.arrays.layouts.items():
             f = self._outside()
-            f.body(f"transpose({f.array_of(weight)}, {f.use(array)}, {rows}, {columns})")
+            f.body(line.format(f.array_of(weight), f.use(array)))
             pieces.append(self._finished(f, False))
         return [self._calls(name, pieces)] if pieces else []
 

@@ -37,7 +37,7 @@ def emit_graph(name: str, graph: Graph) -> CpuEmitted:
     code = CpuCode(name, plan, Arrays(graph), widths(graph))
     stages = [code.stage(k) if plan.stages[k] else "" for k in range(len(plan.stages))]
     refresh = code.phase(f"{name}_refresh", plan.of("fixed"))
-    refresh += code.transposes(f"{name}_transpose")
+    refresh += code.layouts(f"{name}_layout")
     driver = Driver(code, refresh, stages)
     text = driver.text()
     specs = tuple(code.arrays.specs[a] for a in code.places)

@@ -22,6 +22,7 @@ from snc_cpu.compilers import compile_files, entry
 from snc_cpu.emit import CpuEmitted, emit_graph, number_text
 from snc_cpu.tasks import SIZES, address
 
+CALLED = "draws.py", "machine.py", "registers.py", "tasks.py", "vectors.py"  # and all primitives
 HEADER = '''"""Emitted by snc for the CPU backend, {dtype}.
 
 T steps, B samples, K steps in a chunk, U updates of a sequence, R rates. Arrays: p_ stored, w_ fixed between
@@ -59,7 +60,7 @@ def _called() -> str:
     """A hash of all that emitted code calls."""
     digest = hashlib.sha256()
     here = files("snc_cpu")
-    called = [here / name for name in ("draws.py", "machine.py", "tasks.py")]
+    called = [here / name for name in CALLED]
     called += sorted(
         (p for p in (here / "primitives").iterdir() if p.is_file()), key=lambda p: p.name
     )

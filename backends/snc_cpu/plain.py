@@ -46,3 +46,39 @@ def rows_from(table: int, place: int, kind: Any, shape: tuple[int, ...], first: 
 def run(function: int, index: int, first: int, last: int, table: int) -> None:
     """Call a function by its number."""
     FUNCTIONS[function](index, first, last, table)
+
+
+def add_listed(
+    w: Any, start: int, stride: int, at: Any, low: int, high: int, out: Any, to: int, width: int
+) -> None:
+    """out[to : to + width] += the rows w[start + at[e] * stride :] for e from low to high; arrays flat."""
+    add_scaled_listed(w, start, stride, at, np.ones(high), low, high, out, to, width)
+
+
+def add_scaled_listed(
+    w: Any, start: int, stride: int, at: Any, of: Any, low: int, high: int, out: Any, to: int, width: int
+) -> None:  # fmt: skip
+    """As `add_listed`, each row times of[e]."""
+    target = out.reshape(-1)[to : to + width]
+    for e in range(low, high):
+        first = start + int(at[e]) * stride
+        target += out.dtype.type(of[e]) * w.reshape(-1)[first : first + width]
+
+
+def add_products(
+    w: Any, start: int, stride: int, x: Any, first: int, hop: int, step: int, m: int, n: int,
+    out: Any, to: int, leap: int, width: int,
+) -> None:  # fmt: skip
+    """out[to + i * leap : + width] += x[first + i * hop + k * step] * w[start + k * stride : + width]."""
+    rows = np.arange(start, start + stride * n, stride, dtype=np.int64)
+    for i in range(m):
+        of = x.reshape(-1)[first + i * hop + step * np.arange(n)]
+        add_scaled_listed(w, 0, 1, rows, of, 0, n, out, to + i * leap, width)
+
+
+def list_events(x: Any, first: int, last: int, at: Any, of: Any, count: int) -> int:
+    """List the places of x from first to last where it is not 0 and what stands there, after `count` others."""
+    found = first + np.flatnonzero(x.reshape(-1)[first:last])
+    at[count : count + found.size] = found
+    of[count : count + found.size] = x.reshape(-1)[found]
+    return count + int(found.size)

@@ -13,11 +13,20 @@ from typing import Any
 
 from numba import config, njit, prange, types
 
+from snc_cpu.registers import SPARE, SUM
+
 made = import_module("snc_cpu.plain" if config.DISABLE_JIT else "snc_cpu.machine")
+sums = import_module("snc_cpu.plain" if config.DISABLE_JIT else "snc_cpu.vectors")
 
 __all__ = [
+    "SPARE",
+    "SUM",
+    "add_listed",
+    "add_products",
+    "add_scaled_listed",
     "array",
     "everywhere",
+    "list_events",
     "number",
     "real",
     "run",
@@ -38,6 +47,12 @@ array, number, real, rows_from, run = (
     made.run,
 )
 address = made.address
+add_listed, add_scaled_listed, add_products, list_events = (
+    sums.add_listed,
+    sums.add_scaled_listed,
+    sums.add_products,
+    sums.list_events,
+)
 # as NumPy divides: without the test for 0 that would be an error in Python, which keeps loops from being vectors
 task = njit(cache=True, no_cpython_wrapper=True, error_model="numpy")
 

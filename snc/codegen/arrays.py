@@ -35,9 +35,9 @@ class Arrays:
     names: dict[str, str] = field(default_factory=dict)
     rates: list[str] = field(default_factory=list)
     tuples: dict[str, tuple[int, ...]] = field(default_factory=dict)  # numbers by name, as arrays
-    transposes: dict[str, tuple[str, int, int]] = field(
+    layouts: dict[str, tuple[str, str]] = field(
         default_factory=dict
-    )  # array -> the weight it is the transpose of, rows and columns of that
+    )  # array -> the weight it holds in another order, and the call that lays it out
 
     def rate(self, name: str) -> int:
         """The place of a learning rate among those the engine feeds."""

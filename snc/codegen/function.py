@@ -15,6 +15,9 @@ from snc.graph.numbers import spacing
 from snc.program.schedule import Schedule
 
 
+PANEL = 32  # columns that are one panel in any precision and on any machine
+
+
 @dataclass
 class Function:
     """A function being written. `sample` says whether the sample is fixed (`b`) or a loop."""
@@ -580,36 +583,47 @@ class Function:
         at, of, count = f"at_{ident}", f"of_{ident}", f"count_{ident}"
         if source not in self.listed:
             room = size(self.node(name).axes)
-            self.heads.setdefault(at, f"np.empty({room} + 1, np.uint32)")
-            self.heads.setdefault(of, f"np.empty({room} + 1, REAL)")
+            self.heads.setdefault(at, f"np.empty({room} + SPARE, np.uint32)")
+            self.heads.setdefault(of, f"np.empty({room} + SPARE, REAL)")
             self.body(f"{count} = events({self.row(name, rows)}, {at}, {of})")
             if not rows:
                 self.listed.add(source)
         return f"{at}, {of}, {count}"
 
     def pixel_events(self, name: str, rows: bool, channels: int) -> str:
-        """The lists of the channels of a node that are not 0 at each pixel; made once in a step."""
+        """The list of where a node is not 0, its numbers and the first of each pixel; made once in a step."""
         source = self.behind(name)
         ident = self.arrays.identifier(self.node(source))
-        at, of, count = f"at_{ident}", f"of_{ident}", f"count_{ident}"
+        at, of, start = f"at_{ident}", f"of_{ident}", f"start_{ident}"
         if source not in self.listed:
-            pixels = size(self.node(name).axes) // channels
-            self.heads.setdefault(at, f"np.empty(({pixels}, {channels} + 1), np.uint32)")
-            self.heads.setdefault(of, f"np.empty({channels}, REAL)")
-            self.heads.setdefault(count, f"np.empty({pixels}, np.int64)")
-            self.body(f"pixel_events({self.row(name, rows)}, {at}, {count}, {channels})")
+            room = size(self.node(name).axes)
+            self.heads.setdefault(at, f"np.empty({room} + SPARE, np.uint32)")
+            self.heads.setdefault(of, f"np.empty({room} + SPARE, REAL)")
+            self.heads.setdefault(start, f"np.empty({room // channels} + 1, np.int64)")
+            self.body(f"pixel_events({self.row(name, rows)}, {at}, {of}, {start}, {channels})")
             if not rows:
                 self.listed.add(source)
-        return f"{at}, {of}, {count}"
+        return f"{at}, {of}, {start}"
 
-    def transposed(self, weight: str, geometry: Geometry) -> str:
-        """The array of a weight with a row for each postsynaptic channel, made when weights change."""
+    def laid_out(self, weight: str, geometry: Geometry, turned: bool) -> str:
+        """The array of a weight as its products read it, made when weights change.
+
+        Turned: with a row for each postsynaptic channel. Weights of convolutions stand in panels of columns.
+        """
         node = self.node(weight)
-        ident = f"t_{self.arrays.identifier(self.node(self.behind(weight)))}"
+        letter = "t" if turned else "l"
+        ident = f"{letter}_{self.arrays.identifier(self.node(self.behind(weight)))}"
         shape = (str(size(node.axes)),)
         self.arrays.add(ident, "fixed", weight, shape, self.kind(node))
-        sides = geometry.channels("pre"), geometry.channels("post")
-        self.arrays.transposes.setdefault(ident, (weight, *sides))
+        rows, columns = geometry.channels("pre"), geometry.channels("post")
+        taps = 1 if geometry.kind == "dense" else geometry.kernel[0] * geometry.kernel[1]
+        if geometry.kind == "dense":
+            line = f"transpose({{}}, {{}}, {rows}, {columns})"
+        elif turned:
+            line = f"turned_panels({{}}, {{}}, {taps}, {rows}, {columns})"
+        else:
+            line = f"panels({{}}, {{}}, {taps * rows}, {columns})"
+        self.arrays.layouts.setdefault(ident, (weight, line))
         return self.use(ident)
 
     def row(self, name: str, rows: bool) -> str:
@@ -643,11 +657,12 @@ def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
     g: Geometry = node.get("geometry")
     transpose = node.op == "project_x"
     if g.kind == "dense":
-        w = f.transposed(node.args[0], g) if transpose else f.array_of(node.args[0])
+        w = f.laid_out(node.args[0], g, True) if transpose else f.array_of(node.args[0])
         f.body(f"gather({w}, {f.events(node.args[1], rows)}, {out})")
         return
     if g.kind == "conv" and g.groups == 1:
-        w = f.transposed(node.args[0], g) if transpose else f.array_of(node.args[0])
+        few = g.channels("post") <= PANEL and not transpose  # they are one panel as they are
+        w = f.array_of(node.args[0]) if few else f.laid_out(node.args[0], g, transpose)
         listed = f.pixel_events(node.args[1], rows, g.channels("post" if transpose else "pre"))
         x = f.row(node.args[1], rows)
         f.body(

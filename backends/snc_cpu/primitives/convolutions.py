@@ -1,143 +1,245 @@
-"""Convolutions by events: at every pixel, the channels that are not 0."""
+"""Convolutions: what a pixel sees of one row of the input is one piece of it, and so is a piece of its events.
+
+Weights are laid out in panels (`panels`, `turned_panels`): of few columns each, so that what all pixels read
+stays in the cache and their sums in registers. Few values that are not 0 are added as rows of weights, many as
+products of matrices.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from snc_cpu.primitives.dense import BLOCK, factors
-from snc_cpu.primitives.rows import add_rows, add_scaled_rows, fill_row, silent
+from snc_cpu.primitives.dense import BLOCK, crowded, factors
+from snc_cpu.primitives.rows import all_ones, fill_row, silent
 from snc_cpu.primitives.shapes import thirteen
-from snc_cpu.tasks import number
+from snc_cpu.tasks import SPARE, SUM, add_listed, add_products, add_scaled_listed, list_events, number
+
+TILE = 512  # rows of the signals' panel that one block of images has at most, unless one has more
 
 
 @njit(cache=True, error_model="numpy")
-def pixel_events(x, at, count, channels):
-    """The channels that are not 0 at every pixel, in order; a count is negative if they are not all 1."""
-    for p in range(count.size):
-        found, ones = np.int64(0), True
-        for i in range(channels):
-            value = x[p * channels + i]
-            at[p, found] = i
-            found += value != 0
-            ones &= (value == 0) | (value == 1)
-        count[p] = found if ones else -found
+def pixel_events(x, at, of, start, channels):
+    """The places of x that are not 0, what stands there, and which event is the first of every pixel."""
+    found = 0
+    for p in range(start.size - 1):
+        start[p] = found
+        found = list_events(x, p * channels, (p + 1) * channels, at, of, found)
+    start[start.size - 1] = found
 
 
 @njit(cache=True, error_model="numpy")
-def add_pixel(matrix, x, p, at, of, count, out):
-    """out += the rows of a matrix for the channels listed at a pixel."""
-    if count > 0:
-        add_rows(matrix, at, count, out)
-    elif count < 0:
-        first = p * matrix.shape[0]
-        for e in range(-count):
-            of[e] = x[first + at[e]]
-        add_scaled_rows(matrix, at, of, -count, out)
-
-
-@njit(cache=True, error_model="numpy")
-def conv(w, x, at, of, count, out, shape):
-    """A convolution, one weight of the kernel after the other, whose matrix then stays in the cache.
+def conv(w, x, at, of, start, out, shape):
+    """A convolution; w in panels.
 
     shape: height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups (1 here).
     """
+    fill_row(out, 0)
+    convolve(w, x, at, of, start, out, thirteen(shape))
+
+
+@njit(cache=True, error_model="numpy")
+def conv_x(w, a, at, of, start, out, shape):
+    """The transpose of a convolution in its input; w in turned panels, shape as for `conv`."""
     height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, _ = thirteen(
         shape
     )
     fill_row(out, 0)
-    weights, whole = w.reshape((kh * kw, inputs, outputs)), out.reshape((rows * columns, outputs))
-    for k in range(kh):
-        for l in range(kw):
-            for r in range(rows):
-                y = r * stride + k * dilation - ph
-                if y < 0 or y >= height:
-                    continue
-                for c in range(columns):
-                    q = c * stride + l * dilation - pw
-                    if q >= 0 and q < width:
+    if stride == 1:
+        up, left = (kh - 1) * dilation - ph, (kw - 1) * dilation - pw
+        turned = (rows, columns, outputs, height, width, inputs, kh, kw, 1, up, left, dilation, 1)
+        convolve(w, a, at, of, start, out, turned)
+        return
+    panel, ones = SUM // w.itemsize, all_ones(of, start[-1])
+    for first in range(0, inputs, panel):
+        part = min(panel, inputs - first)
+        for k in range(kh):
+            for l in range(kw):
+                tap = kh * kw - 1 - (k * kw + l)
+                for r in range(rows):
+                    y = r * stride + k * dilation - ph
+                    if y < 0 or y >= height:
+                        continue
+                    for c in range(columns):
+                        q = c * stride + l * dilation - pw
+                        if q >= 0 and q < width:
+                            p = r * columns + c
+                            base = first * kh * kw * outputs + (tap - p) * outputs * part
+                            to = (y * width + q) * inputs + first
+                            low, high = start[p], start[p + 1]
+                            if ones:
+                                add_listed(w, base, part, at, low, high, out, to, part)
+                            else:
+                                add_scaled_listed(w, base, part, at, of, low, high, out, to, part)
+
+
+@njit(cache=True, error_model="numpy")
+def convolve(w, x, at, of, start, out, numbers):
+    """Add a convolution to `out`."""
+    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, _ = numbers
+    many, ones = crowded(start[-1], x.size), all_ones(of, start[-1])
+    panel = SUM // w.itemsize
+    along = kw if dilation == 1 else 1  # weights of a row of the kernel that see neighbours
+    for first in range(0, outputs, panel):
+        part = min(panel, outputs - first)
+        for k in range(kh):
+            for l in range(0, kw, along):
+                base = first * kh * kw * inputs + (k * kw + l) * inputs * part
+                # the columns that see no border, if many values are not 0
+                left, right = columns, columns
+                if many:
+                    left = min(max(-((l * dilation - pw) // stride), 0), columns)
+                    right = max(min((width - along + pw - l * dilation) // stride + 1, columns), left)
+                for r in range(rows):
+                    y = r * stride + k * dilation - ph
+                    if y < 0 or y >= height:
+                        continue
+                    for c in range(columns):
+                        if c == left and right > left:
+                            q = c * stride + l * dilation - pw
+                            add_products(
+                                w, base, part, x, (y * width + q) * inputs, stride * inputs, 1, right - left,
+                                along * inputs, out, (r * columns + c) * outputs + first, outputs, part,
+                            )  # fmt: skip
+                        if c >= left and c < right:
+                            continue
+                        q = c * stride + l * dilation - pw
+                        low, high = max(0, -q), min(along, width - q)
+                        if low >= high:
+                            continue
                         p = y * width + q
-                        add_pixel(
-                            weights[k * kw + l], x, p, at[p], of, count[p], whole[r * columns + c]
-                        )
+                        rows_from = base - p * inputs * part
+                        to = (r * columns + c) * outputs + first
+                        begin, end = start[p + low], start[p + high]
+                        if ones:
+                            add_listed(w, rows_from, part, at, begin, end, out, to, part)
+                        else:
+                            add_scaled_listed(w, rows_from, part, at, of, begin, end, out, to, part)
+
+
+# weight products --------------------------------------------------------------------------------------
 
 
 @njit(cache=True, error_model="numpy")
-def conv_x(w, a, at, of, count, out, shape):
-    """The transpose of a convolution in its input; w is [kh, kw, outputs, inputs], shape as for `conv`."""
-    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, _ = thirteen(
-        shape
-    )
-    fill_row(out, 0)
-    weights, whole = w.reshape((kh * kw, outputs, inputs)), out.reshape((height * width, inputs))
-    for k in range(kh):
-        for l in range(kw):
-            for r in range(rows):
-                y = r * stride + k * dilation - ph
-                if y < 0 or y >= height:
-                    continue
-                for c in range(columns):
-                    q = c * stride + l * dilation - pw
-                    if q >= 0 and q < width:
-                        p = r * columns + c
-                        add_pixel(
-                            weights[k * kw + l], a, p, at[p], of, count[p], whole[y * width + q]
-                        )
+def frame(shape):
+    """Rows and columns of a picture of signals with a border, in which all pixels that a weight reads are as far
+    from the pixel of the input; and where the first signal is."""
+    height, width, _, _, _, _, kh, kw, _, ph, pw, dilation, _ = thirteen(shape)
+    down, across = (kh - 1) * dilation, (kw - 1) * dilation
+    return height + down, width + across, down - ph, across - pw
 
 
 @njit(cache=True, error_model="numpy")
-def channel_events(x, low, high, inputs, at, of, count):
-    """For the channels of one owner, the pixels where they are not 0 and what stands there."""
-    for i in range(high - low):
-        count[i] = 0
+def put(signal, tile, image, first, part, shape):
+    """Put some channels of a picture of signals into a frame."""
+    _, _, _, rows, columns, outputs, _, _, stride, _, _, _, _ = thirteen(shape)
+    high, wide, down, across = frame(shape)
+    for r in range(rows):
+        y = r * stride + down
+        if y < 0 or y >= high:
+            continue
+        for c in range(columns):
+            q = c * stride + across
+            if q < 0 or q >= wide:
+                continue
+            to, source = ((image * high + y) * wide + q) * part, (r * columns + c) * outputs + first
+            for j in range(part):
+                tile[to + j] = signal[source + j]
+
+
+@njit(cache=True, error_model="numpy")
+def channel_events(x, low, high, inputs, shift, width, wide, at, of, count, here, what):
+    """Add to the lists of some channels the places in a frame where they are not 0, and what stands there."""
+    total = 0
     for p in range(x.size // inputs):
-        for i in range(low, high):
-            value = x[p * inputs + i]
-            if value != 0:
-                c = count[i - low]
-                at[i - low, c] = p
-                of[i - low, c] = value
-                count[i - low] = c + 1
+        place = shift + p // width * wide + p % width
+        found = list_events(x, p * inputs + low, p * inputs + high, here, what, 0)
+        total += found
+        for e in range(found):
+            i = here[e] - p * inputs - low
+            c = count[i]
+            at[i, c] = place
+            of[i, c] = what[e]
+            count[i] = c + 1
+    return total
 
 
 @njit(cache=True, error_model="numpy")
 def conv_w(acc, a, z, opened, shape, low, high):
-    """acc[k, l, i] += the signal's rows at the pixels that see channel i through weight (k, l)."""
-    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, _ = thirteen(
-        shape
-    )
-    pixels, mine = height * width, high - low
-    at, of = np.empty((mine, pixels), np.uint32), np.empty((mine, pixels), a.dtype)
+    """acc[k, l, i] += the signals at the pixels that see channel i through weight (k, l), for i from low to high.
+
+    Some images at a time: their signals stand in frames, one panel after another, and stay in the cache.
+    """
+    height, width, inputs, _, _, outputs, _, _, stride, _, _, _, _ = thirteen(shape)
+    tall, wide, _, _ = frame(shape)
+    mine, pixels, panel = high - low, height * width, min(SUM // a.itemsize, outputs)
+    most = max(TILE // (tall * wide), 1)
+    tile = np.zeros(most * tall * wide * panel, a.dtype)
+    at, of = np.empty((mine, most * pixels), np.uint32), np.empty((mine, most * pixels), a.dtype)
     count = np.zeros(mine, np.int64)
-    seen, scale = np.empty(pixels, np.uint32), np.empty(pixels, a.dtype)
-    whole = acc.reshape((kh * kw, inputs, outputs))
-    for s in range(a.shape[0]):
-        if not opened[s]:
+    here, what = np.empty(mine + SPARE, np.uint32), np.empty(mine + SPARE, a.dtype)
+    images = np.empty(most, np.int64)
+    signals, seen = a.reshape((-1, a.shape[2])), z.reshape((-1, z.shape[2]))
+    batch, held, total = a.shape[1], 0, 0
+    for image in range(signals.shape[0]):
+        if opened[image // batch] and not silent(signals[image]):
+            total += channel_events(
+                seen[image], low, high, inputs, held * tall * wide, width, wide, at, of, count, here, what
+            )  # fmt: skip
+            images[held] = image
+            held += 1
+        if held < most and image < signals.shape[0] - 1:
             continue
-        for b in range(a.shape[1]):
-            if silent(a[s, b]):
-                continue
-            signal = a[s, b].reshape((rows * columns, outputs))
-            channel_events(z[s, b], low, high, inputs, at, of, count)
-            for k in range(kh):
-                for l in range(kw):
-                    for i in range(mine):
-                        found, ones = np.int64(0), True
-                        for e in range(count[i]):
-                            y = at[i, e] // width + ph - k * dilation
-                            q = at[i, e] % width + pw - l * dilation
-                            if y % stride or q % stride:
-                                continue
-                            r, c = y // stride, q // stride
-                            if r >= 0 and r < rows and c >= 0 and c < columns:
-                                seen[found] = r * columns + c
-                                scale[found] = of[i, e]
-                                ones &= of[i, e] == 1
-                                found += 1
-                        if ones:
-                            add_rows(signal, seen, found, whole[k * kw + l, low + i])
-                        else:
-                            add_scaled_rows(signal, seen, scale, found, whole[k * kw + l, low + i])
+        many = crowded(total, held * pixels * mine)
+        for first in range(0, outputs, panel):
+            part = min(panel, outputs - first)
+            if part < panel:
+                fill_row(tile, 0)
+            for m in range(held):
+                put(signals[images[m]], tile, m, first, part, shape)
+            if many:
+                for m in range(held):
+                    dense_frame(acc, tile, seen[images[m]], m, first, part, shape, low, high)
+            else:
+                listed_frames(acc, tile, at, of, count, first, part, shape, low)
+        if outputs % panel:
+            fill_row(tile, 0)
+        for i in range(mine):
+            count[i] = 0
+        held, total = 0, 0
+
+
+@njit(cache=True, error_model="numpy")
+def listed_frames(acc, tile, at, of, count, first, part, shape, low):
+    """Add the signals in frames at the listed places of every channel."""
+    _, _, inputs, _, _, outputs, kh, kw, _, _, _, dilation, _ = thirteen(shape)
+    _, wide, _, _ = frame(shape)
+    for i in range(count.size):
+        ones = all_ones(of[i], count[i])
+        for k in range(kh):
+            for l in range(kw):
+                away = ((kh - 1 - k) * wide + kw - 1 - l) * dilation * part
+                to = ((k * kw + l) * inputs + low + i) * outputs + first
+                if ones:
+                    add_listed(tile, away, part, at[i], 0, count[i], acc, to, part)
+                else:
+                    add_scaled_listed(tile, away, part, at[i], of[i], 0, count[i], acc, to, part)
+
+
+@njit(cache=True, error_model="numpy")
+def dense_frame(acc, tile, x, image, first, part, shape, low, high):
+    """Add the signals of one frame times all values of the channels."""
+    height, width, inputs, _, _, outputs, kh, kw, _, _, _, dilation, _ = thirteen(shape)
+    tall, wide, _, _ = frame(shape)
+    for k in range(kh):
+        for l in range(kw):
+            to = ((k * kw + l) * inputs + low) * outputs + first
+            for y in range(height):
+                row = (image * tall + y + (kh - 1 - k) * dilation) * wide + (kw - 1 - l) * dilation
+                add_products(
+                    tile, row * part, part, x, y * width * inputs + low, 1, inputs, high - low, width,
+                    acc, to, outputs, part,
+                )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")

@@ -1,9 +1,11 @@
-"""Rows of numbers: copying, listing what is not 0, adding the listed rows of a matrix."""
+"""Rows of numbers: copying, listing what is not 0, adding the listed rows of a matrix, laying matrices out."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
+
+from snc_cpu.tasks import SUM, add_listed, add_scaled_listed, list_events
 
 PRODUCT = {"reassoc", "contract", "nsz", "arcp"}  # what a compiler may do inside the sum of one row
 
@@ -76,13 +78,7 @@ def silent(row):
 @njit(cache=True, error_model="numpy")
 def events(x, at, of):
     """The places where x is not 0, in order, and what stands there; how many there are."""
-    count = 0
-    for i in range(x.size):
-        value = x[i]
-        at[count] = i
-        of[count] = value
-        count += value != 0
-    return count
+    return list_events(x, 0, x.size, at, of, 0)
 
 
 @njit(cache=True, error_model="numpy")
@@ -94,64 +90,15 @@ def all_ones(of, count):
     return True
 
 
-@njit(cache=True, error_model="numpy", fastmath=PRODUCT)
-def add_rows(rows, at, count, out):
-    """out += the listed rows, eight in a sweep, so that `out` is loaded and stored once for eight."""
-    n, e = out.size, 0
-    while e + 8 <= count:
-        a, b, c, d = rows[at[e]], rows[at[e + 1]], rows[at[e + 2]], rows[at[e + 3]]
-        f, g, h, i = rows[at[e + 4]], rows[at[e + 5]], rows[at[e + 6]], rows[at[e + 7]]
-        for j in range(n):
-            out[j] += ((a[j] + b[j]) + (c[j] + d[j])) + ((f[j] + g[j]) + (h[j] + i[j]))
-        e += 8
-    if e + 4 <= count:
-        a, b, c, d = rows[at[e]], rows[at[e + 1]], rows[at[e + 2]], rows[at[e + 3]]
-        for j in range(n):
-            out[j] += (a[j] + b[j]) + (c[j] + d[j])
-        e += 4
-    while e < count:
-        a = rows[at[e]]
-        for j in range(n):
-            out[j] += a[j]
-        e += 1
-
-
-@njit(cache=True, error_model="numpy", fastmath=PRODUCT)
-def add_scaled_rows(rows, at, of, count, out):
-    """out += the listed rows times their numbers, eight in a sweep."""
-    n, e = out.size, 0
-    while e + 8 <= count:
-        a, b, c, d = rows[at[e]], rows[at[e + 1]], rows[at[e + 2]], rows[at[e + 3]]
-        f, g, h, i = rows[at[e + 4]], rows[at[e + 5]], rows[at[e + 6]], rows[at[e + 7]]
-        p, q, r, s = of[e], of[e + 1], of[e + 2], of[e + 3]
-        t, u, v, w = of[e + 4], of[e + 5], of[e + 6], of[e + 7]
-        for j in range(n):
-            out[j] += ((p * a[j] + q * b[j]) + (r * c[j] + s * d[j])) + (
-                (t * f[j] + u * g[j]) + (v * h[j] + w * i[j])
-            )
-        e += 8
-    if e + 4 <= count:
-        a, b, c, d = rows[at[e]], rows[at[e + 1]], rows[at[e + 2]], rows[at[e + 3]]
-        p, q, r, s = of[e], of[e + 1], of[e + 2], of[e + 3]
-        for j in range(n):
-            out[j] += (p * a[j] + q * b[j]) + (r * c[j] + s * d[j])
-        e += 4
-    while e < count:
-        a, p = rows[at[e]], of[e]
-        for j in range(n):
-            out[j] += p * a[j]
-        e += 1
-
-
 @njit(cache=True, error_model="numpy")
 def gather(w, at, of, count, out):
     """out[j] = the sum over the listed i of of[i] w[i, j]; w is flat, a row for each i."""
     fill_row(out, 0)
-    rows = w.reshape((-1, out.size))
+    n = out.size
     if all_ones(of, count):
-        add_rows(rows, at, count, out)
+        add_listed(w, 0, n, at, 0, count, out, 0, n)
     else:
-        add_scaled_rows(rows, at, of, count, out)
+        add_scaled_listed(w, 0, n, at, of, 0, count, out, 0, n)
 
 
 @njit(cache=True, error_model="numpy")
@@ -161,3 +108,28 @@ def transpose(w, out, rows, columns):
         for i in range(rows):
             for j in range(columns):
                 out[first + j * rows + i] = w[first + i * columns + j]
+
+
+@njit(cache=True, error_model="numpy")
+def panels(w, out, rows, columns):
+    """A matrix of rows and columns laid out in panels of as many columns as a sum in registers has."""
+    panel = SUM // out.itemsize
+    for first in range(0, columns, panel):
+        width = min(panel, columns - first)
+        for i in range(rows):
+            for j in range(width):
+                out[first * rows + i * width + j] = w[i * columns + first + j]
+
+
+@njit(cache=True, error_model="numpy")
+def turned_panels(w, out, taps, rows, columns):
+    """The matrix that is, last weight of the kernel first, the transpose of each [rows, columns]; in panels."""
+    panel = SUM // out.itemsize
+    for first in range(0, rows, panel):
+        width = min(panel, rows - first)
+        base = first * taps * columns
+        for k in range(taps):
+            for j in range(columns):
+                for i in range(width):
+                    source = ((taps - 1 - k) * rows + first + i) * columns + j
+                    out[base + (k * columns + j) * width + i] = w[source]

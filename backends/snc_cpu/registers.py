@@ -1,0 +1,8 @@
+"""How many numbers the sums of products hold in this machine's registers."""
+
+import llvmlite.binding as llvm
+
+WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))
+SUM = 512 if WIDE else 256  # bytes of one sum
+TALL, BLOCK = ((6, 2, 1), 256) if WIDE else ((3, 1), 128)  # sums of a block, and bytes of each
+SPARE = 16  # numbers that are listed at a time: lists have room for so many more

@@ -1,0 +1,368 @@
+"""Sums of rows that stay in registers, compiled: the innermost loops of all products.
+
+A compiler that is given loops over arrays loads and stores the sum for every row that is added to it. So these
+are written in the compiler's own language, on vectors: as many columns of the sum as registers hold are kept there
+while all rows are added, one after another. Every column's sum is in the order of its rows, whatever the
+registers of the machine. Each function is compiled once in a module, and called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from snc_cpu.registers import BLOCK, SPARE, SUM, TALL
+
+WORD = ir.IntType(64)
+INDEX = ir.IntType(32)
+KINDS = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "uint8": ir.IntType(8)}
+ITEMS = {"float32": 4, "float64": 8, "uint8": 1}
+FUSED = ("contract",)  # a product and the sum it is added to may be rounded once
+
+
+# loops ------------------------------------------------------------------------------------------------
+
+
+def _while(
+    b: Any,
+    first: Sequence[Any],
+    test: Callable[..., Any],
+    body: Callable[..., Sequence[Any]],
+) -> list[Any]:
+    """Repeat a body on carried values while a test of them holds; what they are at the end."""
+    before = b.block
+    head, inside, after = (b.append_basic_block(n) for n in ("head", "body", "after"))
+    b.branch(head)
+    b.position_at_end(head)
+    carried = [b.phi(v.type) for v in first]
+    for phi, v in zip(carried, first, strict=True):
+        phi.add_incoming(v, before)
+    b.cbranch(test(*carried), inside, after)
+    b.position_at_end(inside)
+    made = body(*carried)
+    for phi, v in zip(carried, made, strict=True):
+        phi.add_incoming(v, b.block)
+    b.branch(head)
+    b.position_at_end(after)
+    return carried
+
+
+def _count(b: Any, last: Any, first: Sequence[Any], body: Callable[..., Sequence[Any]]) -> Any:
+    """Carry values through a body for every index below a count."""
+    _, *found = _while(
+        b,
+        [WORD(0), *first],
+        lambda k, *_: b.icmp_signed("<", k, last),
+        lambda k, *v: [b.add(k, WORD(1)), *body(k, *v)],
+    )
+    return found
+
+
+def _columns(b: Any, width: Any, most: int, body: Callable[[Any, int], None]) -> None:
+    """Go over columns: as many as `most` at a time, what is left by halves."""
+    (done,) = _while(
+        b,
+        [WORD(0)],
+        lambda c: b.icmp_signed("<=", b.add(c, WORD(most)), width),
+        lambda c: [body(c, most), b.add(c, WORD(most))][1:],
+    )
+    while most > 1:
+        most //= 2
+        before = b.block
+        with b.if_then(b.icmp_signed("<=", b.add(done, WORD(most)), width)):
+            body(done, most)
+            moved, inside = b.add(done, WORD(most)), b.block
+        phi = b.phi(WORD)
+        phi.add_incoming(done, before)
+        phi.add_incoming(moved, inside)
+        done = phi
+
+
+# memory -----------------------------------------------------------------------------------------------
+
+
+def _place(b: Any, start: Any, index: Any, kind: str) -> Any:
+    """The address of an element."""
+    return b.add(start, b.mul(index, WORD(ITEMS[kind])))
+
+
+def _kind(kind: str, lanes: int) -> Any:
+    return KINDS[kind] if lanes == 1 else ir.VectorType(KINDS[kind], lanes)
+
+
+def _load(b: Any, start: Any, kind: str, lanes: int, wanted: str) -> Any:
+    """Numbers from an address on, in the precision that is wanted."""
+    place = b.inttoptr(start, _kind(kind, lanes).as_pointer())
+    value, to = b.load(place, align=ITEMS[kind]), _kind(wanted, lanes)
+    if kind == wanted:
+        return value
+    if kind == "uint8":
+        return b.uitofp(value, to)
+    return b.fpext(value, to) if ITEMS[kind] < ITEMS[wanted] else b.fptrunc(value, to)
+
+
+def _store(b: Any, start: Any, value: Any, kind: str) -> None:
+    b.store(value, b.inttoptr(start, value.type.as_pointer()), align=ITEMS[kind])
+
+
+def _spread(b: Any, value: Any, lanes: int) -> Any:
+    """A number in all lanes."""
+    if lanes == 1:
+        return value
+    vector = ir.VectorType(value.type, lanes)
+    one = b.insert_element(ir.Constant(vector, ir.Undefined), value, INDEX(0))
+    return b.shuffle_vector(
+        one, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(INDEX, lanes), [0] * lanes)
+    )
+
+
+def _listed(b: Any, at: Any, e: Any) -> Any:
+    place = b.inttoptr(b.add(at, b.shl(e, WORD(2))), INDEX.as_pointer())
+    return b.zext(b.load(place), WORD)
+
+
+# functions --------------------------------------------------------------------------------------------
+
+
+def _function(builder: Any, name: str, arguments: int, write: Callable[..., Any]) -> Any:
+    """A function of addresses and numbers, made once in a module; `write` returns what it answers."""
+    module = builder.module
+    if name in module.globals:
+        return module.globals[name]
+    made = ir.Function(module, ir.FunctionType(WORD, [WORD] * arguments), name)
+    made.linkage = "linkonce_odr"
+    made.attributes.add("noinline")
+    made.attributes.add("nounwind")
+    b = ir.IRBuilder(made.append_basic_block("entry"))
+    answer = write(b, *made.args)
+    b.ret(WORD(0) if answer is None else answer)
+    return made
+
+
+def _rows(w: str, of: str | None, out: str) -> Callable[..., None]:
+    """The sum of listed rows, each times a number if those are given."""
+
+    def write(b: Any, rows: Any, stride: Any, at: Any, what: Any, count: Any, to: Any, width: Any) -> None:
+        def columns(c: Any, lanes: int) -> None:
+            mine, target = _place(b, rows, c, w), _place(b, to, c, out)
+
+            def add(e: Any, total: Any) -> Sequence[Any]:
+                place = b.add(mine, b.mul(_listed(b, at, e), stride))
+                row = _load(b, place, w, lanes, out)
+                if of is None:
+                    return [b.fadd(total, row)]
+                times = _spread(b, _load(b, _place(b, what, e, of), of, 1, out), lanes)
+                return [b.fadd(total, b.fmul(times, row, flags=FUSED), flags=FUSED)]
+
+            (total,) = _count(b, count, [_load(b, target, out, lanes, out)], add)
+            _store(b, target, total, out)
+
+        _columns(b, width, SUM // ITEMS[out], columns)
+
+    return write
+
+
+def _blocks(w: str, x: str, out: str) -> Callable[..., None]:
+    """Products of a matrix x of m rows and n columns with n rows of w, added to m rows of out."""
+
+    def write(b: Any, rows: Any, stride: Any, seen: Any, hop: Any, step: Any, m: Any, n: Any,
+              to: Any, leap: Any, width: Any) -> None:  # fmt: skip
+        def some(first: Any, tall: int) -> Any:
+            def columns(c: Any, lanes: int) -> None:
+                mine = _place(b, rows, c, w)
+                own = [b.add(first, WORD(i)) for i in range(tall)]
+                targets = [b.add(_place(b, to, c, out), b.mul(i, leap)) for i in own]
+                sources = [b.add(seen, b.mul(i, hop)) for i in own]
+
+                def add(k: Any, *totals: Any) -> Sequence[Any]:
+                    row = _load(b, b.add(mine, b.mul(k, stride)), w, lanes, out)
+                    made = []
+                    for total, source in zip(totals, sources, strict=True):
+                        one = _load(b, b.add(source, b.mul(k, step)), x, 1, out)
+                        times = b.fmul(_spread(b, one, lanes), row, flags=FUSED)
+                        made.append(b.fadd(total, times, flags=FUSED))
+                    return made
+
+                totals = _count(b, n, [_load(b, t, out, lanes, out) for t in targets], add)
+                for target, total in zip(targets, totals, strict=True):
+                    _store(b, target, total, out)
+
+            _columns(b, width, BLOCK // ITEMS[out], columns)
+            return b.add(first, WORD(tall))
+
+        done = WORD(0)
+        for tall in TALL:
+            (done,) = _while(
+                b,
+                [done],
+                lambda i, tall=tall: b.icmp_signed("<=", b.add(i, WORD(tall)), m),
+                lambda i, tall=tall: [some(i, tall)],
+            )
+
+    return write
+
+
+def _events(x: str, of: str) -> Callable[..., Any]:
+    """List the numbers that are not 0, SPARE at a time; answers how many are listed then."""
+
+    def write(b: Any, seen: Any, first: Any, last: Any, at: Any, what: Any, count: Any) -> Any:
+        module = b.module
+
+        def some(k: Any, found: Any, lanes: int) -> Sequence[Any]:
+            value = _load(b, _place(b, seen, k, x), x, lanes, of)
+            ids = b.add(
+                _spread(b, b.trunc(k, INDEX), lanes),
+                ir.Constant(_integers(lanes), list(range(lanes)) if lanes > 1 else 0),
+            )
+            spikes = b.fcmp_unordered("!=", value, ir.Constant(value.type, _zeros(lanes)))
+            if lanes == 1:
+                more = b.zext(spikes, WORD)
+            else:
+                ids = _compressed(b, module, ids, spikes, f"v{lanes}i32")
+                value = _compressed(b, module, value, spikes, f"v{lanes}f{8 * ITEMS[of]}")
+                bits = b.bitcast(spikes, ir.IntType(lanes))
+                more = b.zext(b.ctpop(bits), WORD)
+            _store(b, b.add(at, b.shl(found, WORD(2))), ids, "float32")
+            _store(b, _place(b, what, found, of), value, of)
+            return [b.add(k, WORD(lanes)), b.add(found, more)]
+
+        state = [first, count]
+        for lanes in (SPARE * 4 // ITEMS[of], 1):  # one register: more of it are not compressed right
+            state = _while(
+                b,
+                state,
+                lambda k, _, lanes=lanes: b.icmp_signed("<=", b.add(k, WORD(lanes)), last),
+                lambda k, found, lanes=lanes: some(k, found, lanes),
+            )
+        return state[1]
+
+    return write
+
+
+def _integers(lanes: int) -> Any:
+    return INDEX if lanes == 1 else ir.VectorType(INDEX, lanes)
+
+
+def _zeros(lanes: int) -> Any:
+    return 0.0 if lanes == 1 else [0.0] * lanes
+
+
+def _compressed(b: Any, module: Any, value: Any, mask: Any, kind: str) -> Any:
+    """The lanes of a mask, moved to the front."""
+    name = f"llvm.experimental.vector.compress.{kind}"
+    found = module.globals.get(name) or ir.Function(
+        module, ir.FunctionType(value.type, [value.type, mask.type, value.type]), name
+    )
+    return b.call(found, [value, mask, ir.Constant(value.type, ir.Undefined)])
+
+
+# what primitives call ---------------------------------------------------------------------------------
+
+
+def _data(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    made = context.make_array(kind)(context, builder, value)
+    return builder.ptrtoint(made.data, WORD)
+
+
+def _names(*kinds: Any) -> list[str]:
+    return [k.dtype.name for k in kinds]
+
+
+NUMBER = types.int64
+
+
+@intrinsic
+def add_listed(typingctx, w, start, stride, at, low, high, out, to, width):
+    """out[to : to + width] += the rows w[start + at[e] * stride :] for e from low to high; arrays flat."""
+    kinds = _names(w, out)
+
+    def code(context, b, signature, given):
+        w_, start, stride, at_, low, high, out_, to, width = given
+        name = "snc_rows_" + "_".join(kinds)
+        function = _function(b, name, 7, _rows(kinds[0], None, kinds[1]))
+        rows = _place(b, _data(context, b, w, w_), start, kinds[0])
+        listed = b.add(_data(context, b, at, at_), b.shl(low, WORD(2)))
+        step = b.mul(stride, WORD(ITEMS[kinds[0]]))
+        target = _place(b, _data(context, b, out, out_), to, kinds[1])
+        b.call(function, [rows, step, listed, WORD(0), b.sub(high, low), target, width])
+        return context.get_dummy_value()
+
+    n = NUMBER
+    return types.void(w, n, n, at, n, n, out, n, n), code
+
+
+@intrinsic
+def add_scaled_listed(typingctx, w, start, stride, at, of, low, high, out, to, width):
+    """As `add_listed`, each row times of[e]."""
+    kinds = _names(w, of, out)
+
+    def code(context, b, signature, given):
+        w_, start, stride, at_, of_, low, high, out_, to, width = given
+        name = "snc_scaled_rows_" + "_".join(kinds)
+        function = _function(b, name, 7, _rows(*kinds))
+        rows = _place(b, _data(context, b, w, w_), start, kinds[0])
+        listed = b.add(_data(context, b, at, at_), b.shl(low, WORD(2)))
+        what = _place(b, _data(context, b, of, of_), low, kinds[1])
+        step = b.mul(stride, WORD(ITEMS[kinds[0]]))
+        target = _place(b, _data(context, b, out, out_), to, kinds[2])
+        b.call(function, [rows, step, listed, what, b.sub(high, low), target, width])
+        return context.get_dummy_value()
+
+    n = NUMBER
+    return types.void(w, n, n, at, of, n, n, out, n, n), code
+
+
+@intrinsic
+def add_products(typingctx, w, start, stride, x, first, hop, step, m, n, out, to, leap, width):
+    """out[to + i * leap : + width] += x[first + i * hop + k * step] * w[start + k * stride : + width].
+
+    For i below m and the sum over k below n; arrays flat.
+    """
+    kinds = _names(w, x, out)
+
+    def code(context, b, signature, given):
+        w_, start, stride, x_, first, hop, step, m, n, out_, to, leap, width = given
+        name = "snc_products_" + "_".join(kinds)
+        function = _function(b, name, 10, _blocks(*kinds))
+        items = [WORD(ITEMS[k]) for k in kinds]
+        b.call(
+            function,
+            [
+                _place(b, _data(context, b, w, w_), start, kinds[0]),
+                b.mul(stride, items[0]),
+                _place(b, _data(context, b, x, x_), first, kinds[1]),
+                b.mul(hop, items[1]),
+                b.mul(step, items[1]),
+                m,
+                n,
+                _place(b, _data(context, b, out, out_), to, kinds[2]),
+                b.mul(leap, items[2]),
+                width,
+            ],
+        )
+        return context.get_dummy_value()
+
+    i = NUMBER
+    return types.void(w, i, i, x, i, i, i, i, i, out, i, i, i), code
+
+
+@intrinsic
+def list_events(typingctx, x, first, last, at, of, count):
+    """List the places of x from first to last where it is not 0 and what stands there, after `count` others.
+
+    The lists have room for SPARE more than they hold at most. The answer is how many are listed then.
+    """
+    kinds = _names(x, of)
+
+    def code(context, b, signature, given):
+        x_, first, last, at_, of_, count = given
+        function = _function(b, "snc_events_" + "_".join(kinds), 6, _events(*kinds))
+        arrays = [_data(context, b, k, v) for k, v in ((x, x_), (at, at_), (of, of_))]
+        return b.call(function, [arrays[0], first, last, arrays[1], arrays[2], count])
+
+    n = NUMBER
+    return n(x, n, n, at, of, n), code
