@@ -80,7 +80,7 @@ def blocks(geometry: Geometry) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Piece:
-    """Lines of a task, without the head that reads its table, and the arrays they need."""
+    """Lines of a task with the head that reads its table, and the arrays in it."""
 
     lines: tuple[str, ...]
     arrays: tuple[str, ...]
@@ -94,13 +94,11 @@ class Piece:
     def form(self) -> tuple[str, ...]:
         """The words with numbers and names made here replaced: pieces of one form can be one task."""
         own = dict.fromkeys([*self.arrays, *(m[1] for m in map(MADE.match, self.lines) if m)])
-        order = {name: f"#{k}" for k, name in enumerate(sorted(own, key=self._first))}
+        first = {word: k for k, word in reversed(list(enumerate(self.words)))}
+        order = {name: f"#{k}" for k, name in enumerate(sorted(own, key=lambda n: first.get(n, 0)))}
         return tuple(
             "1.0" if _is_real(w) else "1" if w[0].isdigit() else order.get(w, w) for w in self.words
         )
-
-    def _first(self, name: str) -> int:
-        return self.words.index(name) if name in self.words else len(self.words)
 
     @cached_property
     def numbers(self) -> tuple[str, ...]:
@@ -112,7 +110,7 @@ def _is_real(word: str) -> bool:
     return word[0].isdigit() and not word.isdigit()
 
 
-def task_of(name: str, pieces: Sequence[Piece]) -> tuple[str, list[Call]]:
+def task_of(name: str, pieces: Sequence[Piece], index: str = "_") -> tuple[str, list[Call]]:
     """One task for pieces of one form, written as for the first, and a call for each of them.
 
     Numbers in which they differ are read from the table; equal ones remain as they are.
@@ -123,7 +121,7 @@ def task_of(name: str, pieces: Sequence[Piece]) -> tuple[str, list[Call]]:
     named = {c: f"{'real' if _is_real(c[0]) else 'size'}_{k + 1}" for k, c in enumerate(varying)}
     w = Writer()
     w("@task")
-    with w.block(f"def {name}(_, t0, t1, memory)"):
+    with w.block(f"def {name}({index}, t0, t1, memory)"):
         for c in varying:
             read = "real" if _is_real(c[0]) else "number"
             w(f"{named[c]} = {read}(memory, {place[c]})", note=", ".join(c))
@@ -132,8 +130,8 @@ def task_of(name: str, pieces: Sequence[Piece]) -> tuple[str, list[Call]]:
             named.get(c, word) if word[0].isdigit() and (c := next(at)) else word
             for word in pieces[0].words
         )
-        for line in text.split("\n"):
-            w(line) if line else w()
+        for line, given in zip(text.split("\n"), pieces[0].lines, strict=True):
+            w(line, note=given.partition("  # ")[2]) if line else w()
     ones = [0] * (ARRAYS - len(SIZES))
     calls = [
         Call(name, (*SIZES, *ones, *p.arrays, *(_value(c[k]) for c in varying)))

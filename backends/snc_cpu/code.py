@@ -15,6 +15,7 @@ from snc_cpu.calls import Call, Piece, task_of
 from snc_cpu.pieces import parts
 from snc_cpu.tasks import ARRAYS, SIZES
 
+SHAPE = re.compile(r"\bNUMBERS_\w+")
 KINDS = {"F": "F", "D": "D", "I": "np.int64", "U": "np.uint8", "Q": "np.uint64"}
 
 
@@ -25,7 +26,7 @@ class CpuCode(GraphCode):
     tasks: dict[str, str] = field(default_factory=dict)  # name -> text
     places: dict[str, int] = field(default_factory=dict)  # array -> its place in the table
     calls: list[Call] = field(default_factory=list)
-    sampled: set[str] = field(default_factory=set)  # tasks of one sample
+    stages: dict[int, tuple[Piece, bool]] = field(default_factory=dict)  # and if one is of a sample
 
     def place(self, array: str) -> int:
         """Where the address of an array stands in the table."""
@@ -71,8 +72,8 @@ class CpuCode(GraphCode):
 
     # functions ----------------------------------------------------------------------------------------
 
-    def stage(self, number: int) -> str:
-        """One stage over a chunk; the name of its driver."""
+    def stage(self, number: int) -> None:
+        """One stage over a chunk."""
         nodes = list(self.plan.stages[number])
         sample = bool(nodes) and self.plan.place[nodes[0].name] == "sample"
         backward = number >= self.plan.turn
@@ -91,7 +92,7 @@ class CpuCode(GraphCode):
         for s in self.plan.graph.states:
             if self._read_in_stage(s.name, number) and s.name not in direct:
                 self._shift(f, s.name, stores)
-        return self._finish(f, backward)
+        self.stages[number] = self._finish(f, backward), sample
 
     def _shift(self, f: Function, state: str, stores: dict[str, list[str]]) -> None:
         s = self.plan.graph.state[state]
@@ -104,7 +105,7 @@ class CpuCode(GraphCode):
         )
         f.body(f"{f.whole('copy', source)}({f.previous(source)}, {now})")
 
-    def _finish(self, f: Function, backward: bool) -> str:
+    def _finish(self, f: Function, backward: bool) -> Piece:
         """Put a stage together: its steps, and what is made before them."""
         w = Writer()
         for name, value in f.heads.items():
@@ -113,9 +114,17 @@ class CpuCode(GraphCode):
         with w.block(f"for t in {order}"):
             w("k = t - t0")
             _step(w, f)
-        if f.sample:
-            self.sampled.add(f.name)
-        return self.add_task(f.name, "b" if f.sample else "_", w, f.used)
+        return self._headed(w, f)
+
+    def stage_calls(self) -> list[tuple[int, bool]]:
+        """Calls of all stages, in order, and whether one is made for each sample; stages of one form are one task."""
+        found: dict[int, int] = {}
+        for sample in (True, False):
+            mine = {k: piece for k, (piece, each) in self.stages.items() if each == sample}
+            names = {k: f"{self.name}_stage_{k}" for k in mine}
+            index = "b" if sample else "_"
+            found |= zip(mine, self._alike(names.values(), mine.values(), index), strict=True)
+        return [(found[k], self.stages[k][1]) for k in sorted(found)]
 
     # outside the steps ----------------------------------------------------------------------------------
 
@@ -164,26 +173,47 @@ class CpuCode(GraphCode):
         return self._finished(f, False)
 
     def _finished(self, f: Function, step: bool) -> Piece:
-        body, w = Writer(), Writer()
+        body = Writer()
         if step:
             body("t, k = t0, 0")
         _step(body, f)
+        return self._headed(body, f)
+
+    def _headed(self, body: Writer, f: Function) -> Piece:
+        """Lines with what they read from a table of their own."""
+        text = "\n".join(body.lines)
+        shapes = {n: f"shape_{k + 1}" for k, n in enumerate(dict.fromkeys(SHAPE.findall(text)))}
+        lines = SHAPE.sub(lambda m: shapes[m[0]], text).split("\n")
         for name in f.used:
             self.place(name)
-        self.heads(w, body.lines, {a: ARRAYS + k for k, a in enumerate(f.used)})
-        return Piece((*w.lines, *body.lines), tuple(f.used))
+        w = Writer()
+        self.heads(w, lines, {a: ARRAYS + k for k, a in enumerate(f.used)})
+        for k, (numbers, name) in enumerate(shapes.items()):
+            count = len(self.arrays.tuples[numbers])
+            w(f"{name} = array(memory, {ARRAYS + len(f.used) + k}, np.int64, ({count},))")
+        return Piece((*w.lines, *lines), (*f.used, *shapes))
 
     def _calls(self, name: str, pieces: Sequence[Piece]) -> range:
         """Calls of pieces; those of one form are one task."""
+        forms = list(dict.fromkeys(p.form for p in pieces))
+        names = [f"{name}_{forms.index(p.form)}" if len(forms) > 1 else name for p in pieces]
         first = len(self.calls)
-        forms: dict[tuple[str, ...], list[Piece]] = {}
-        for piece in pieces:
-            forms.setdefault(piece.form, []).append(piece)
-        for k, alike in enumerate(forms.values()):
-            task = f"{name}_{k}" if len(forms) > 1 else name
-            self.tasks[task], calls = task_of(task, alike)
-            self.calls += calls
+        self._alike(names, pieces, "_")
         return range(first, len(self.calls))
+
+    def _alike(self, names: Iterable[str], pieces: Iterable[Piece], index: str) -> list[int]:
+        """The place of the call of every piece; a task has the name of the first piece of its form."""
+        forms: dict[tuple[str, ...], list[tuple[int, str, Piece]]] = {}
+        for k, (name, piece) in enumerate(zip(names, pieces, strict=True)):
+            forms.setdefault(piece.form, []).append((k, name, piece))
+        found: dict[int, int] = {}
+        for members in forms.values():
+            task = members[0][1]
+            self.tasks[task], calls = task_of(task, [p for _, _, p in members], index)
+            for (k, _, _), call in zip(members, calls, strict=True):
+                found[k] = len(self.calls)
+                self.calls.append(call)
+        return [found[k] for k in sorted(found)]
 
 
 def _step(w: Writer, f: Function) -> None:

@@ -12,7 +12,7 @@ from snc.codegen.nest import number, variable
 from snc.codegen.writer import Writer
 from snc.graph.geometry import Geometry
 from snc.graph.graph import Graph, Group, Node
-from snc.program.schedule import at_first
+from snc.program.demand import at_first
 from snc_cpu.calls import Operand, product_of, product_text
 from snc_cpu.code import CpuCode
 from snc_cpu.pieces import in_place
@@ -25,7 +25,7 @@ class Driver:
 
     code: CpuCode
     refresh: list[range]
-    stages: list[str]
+    stages: list[tuple[int, bool]]  # calls, and if one is made for each sample
     used: dict[str, None] = field(default_factory=dict)
     w: Writer = field(default_factory=Writer)
     opens: dict[str, str] = field(default_factory=dict)  # gate node -> array of flags
@@ -157,11 +157,10 @@ class Driver:
         nexts: dict[str, list[range]],
     ) -> None:
         w = self.w
-        for name in self.stages:
-            if name in self.code.sampled:
-                w(f"everywhere({name}, B, t0, t1, memory)")
-            elif name:
-                w(f"run({name}, 0, t0, t1, memory)")
+        for place, sample in self.stages:
+            task, table = self.code.calls[place].task, f"number(calls, {2 * place + 1})"
+            call = f"everywhere({task}, B, " if sample else f"run({task}, 0, "
+            w(f"{call}t0, t1, {table})")
         for node in graph.nodes:
             if node.op == "collect":
                 self._collect(node)

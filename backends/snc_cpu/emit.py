@@ -35,7 +35,10 @@ def emit_graph(name: str, graph: Graph) -> CpuEmitted:
     refuse_short_sweeps(plan, "cpu")
     refuse_lost_records(graph, plan, "cpu")
     code = CpuCode(name, plan, Arrays(graph), widths(graph))
-    stages = [code.stage(k) if plan.stages[k] else "" for k in range(len(plan.stages))]
+    for k, nodes in enumerate(plan.stages):
+        if nodes:
+            code.stage(k)
+    stages = code.stage_calls()
     refresh = code.phase(f"{name}_refresh", plan.of("fixed"))
     refresh += code.layouts(f"{name}_layout")
     driver = Driver(code, refresh, stages)

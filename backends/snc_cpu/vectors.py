@@ -64,12 +64,12 @@ def _count(b: Any, last: Any, first: Sequence[Any], body: Callable[..., Sequence
 
 def _columns(b: Any, width: Any, most: int, body: Callable[[Any, int], None]) -> None:
     """Go over columns: as many as `most` at a time, what is left by halves."""
-    (done,) = _while(
-        b,
-        [WORD(0)],
-        lambda c: b.icmp_signed("<=", b.add(c, WORD(most)), width),
-        lambda c: [body(c, most), b.add(c, WORD(most))][1:],
-    )
+
+    def one(c: Any) -> Sequence[Any]:
+        body(c, most)
+        return [b.add(c, WORD(most))]
+
+    (done,) = _while(b, [WORD(0)], lambda c: b.icmp_signed("<=", b.add(c, WORD(most)), width), one)
     while most > 1:
         most //= 2
         before = b.block
@@ -116,7 +116,9 @@ def _spread(b: Any, value: Any, lanes: int) -> Any:
     vector = ir.VectorType(value.type, lanes)
     one = b.insert_element(ir.Constant(vector, ir.Undefined), value, INDEX(0))
     return b.shuffle_vector(
-        one, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(INDEX, lanes), [0] * lanes)
+        one,
+        ir.Constant(vector, ir.Undefined),
+        ir.Constant(ir.VectorType(INDEX, lanes), [0] * lanes),
     )
 
 
@@ -146,7 +148,9 @@ def _function(builder: Any, name: str, arguments: int, write: Callable[..., Any]
 def _rows(w: str, of: str | None, out: str) -> Callable[..., None]:
     """The sum of listed rows, each times a number if those are given."""
 
-    def write(b: Any, rows: Any, stride: Any, at: Any, what: Any, count: Any, to: Any, width: Any) -> None:
+    def write(
+        b: Any, rows: Any, stride: Any, at: Any, what: Any, count: Any, to: Any, width: Any
+    ) -> None:
         def columns(c: Any, lanes: int) -> None:
             mine, target = _place(b, rows, c, w), _place(b, to, c, out)
 
@@ -231,7 +235,10 @@ def _events(x: str, of: str) -> Callable[..., Any]:
             return [b.add(k, WORD(lanes)), b.add(found, more)]
 
         state = [first, count]
-        for lanes in (SPARE * 4 // ITEMS[of], 1):  # one register: more of it are not compressed right
+        for lanes in (
+            SPARE * 4 // ITEMS[of],
+            1,
+        ):  # one register: more of it are not compressed right
             state = _while(
                 b,
                 state,

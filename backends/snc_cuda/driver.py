@@ -9,7 +9,8 @@ from snc.codegen.prepare import prepared, refuse_lost_records, refuse_short_swee
 from snc.codegen.stages import Emitted
 from snc.codegen.writer import Writer
 from snc.graph.graph import Graph, Group
-from snc.program.schedule import at_first, schedule
+from snc.program.demand import at_first
+from snc.program.schedule import schedule
 from snc_cuda.code import CudaCode, Kernel, Launch, StageCalls, fill, loops_of
 from snc_cuda.function import CudaFunction
 from snc_cuda.gates import Gates, due_text
@@ -30,7 +31,7 @@ class CudaEmitted(Emitted):
 def emit_graph(name: str, graph: Graph) -> CudaEmitted:
     """The code of one graph."""
     graph = prepared(graph)
-    plan = schedule(graph)
+    plan = schedule(graph, layers=False)
     refuse_short_sweeps(plan, "cuda")
     refuse_lost_records(graph, plan, "cuda")
     code = CudaCode(name, plan, Arrays(graph), widths(graph))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from snc.codegen.writer import Writer
 from snc.graph.graph import Group, Node
-from snc.program.schedule import at_first
+from snc.program.demand import at_first
 from snc_cuda.code import CudaCode, Launch
 from snc_cuda.function import CudaFunction
 

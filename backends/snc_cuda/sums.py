@@ -9,7 +9,7 @@ from snc.codegen.arrays import length
 from snc.codegen.nest import variable
 from snc.graph.geometry import Geometry
 from snc.graph.graph import Node, size
-from snc.program.schedule import at_first
+from snc.program.demand import at_first
 from snc_cuda.code import GRID, SAMPLES, CudaCode, Launch
 from snc_cuda.function import CudaFunction
 from snc_cuda.products import At, shape_of, weight_place, weight_terms

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, ClassVar
 
 from snc.codegen.arrays import Arrays, lead, length, rest
@@ -13,7 +14,6 @@ from snc.graph.geometry import Geometry
 from snc.graph.graph import PARTNER, SAMPLE, Axes, Axis, Node, features, size
 from snc.graph.numbers import spacing
 from snc.program.schedule import Schedule
-
 
 PANEL = 32  # columns that are one panel in any precision and on any machine
 
@@ -322,6 +322,7 @@ class Function:
                     node.op in FUSED
                     and other.op in FUSED
                     and self.domain(node) == self.domain(other)
+                    and self.gate(node) == self.gate(other)
                 )
                 height = max(height, level[a] + (not together))
             level[node.name] = height
@@ -331,7 +332,7 @@ class Function:
             if node.op == "rename":
                 continue
             key = (
-                (level[node.name], 0, self.domain(node))
+                (level[node.name], 0, self.domain(node), self.gate(node))
                 if node.op in FUSED
                 else (level[node.name], 1, node.name)
             )
@@ -352,7 +353,8 @@ class Function:
                 continue
             domain = self.domain(node)
             latest = [
-                level[r.name] - (r.op not in FUSED or self.domain(r) != domain)
+                level[r.name]
+                - (r.op not in FUSED or self.domain(r) != domain or self.gate(r) != self.gate(node))
                 for r in readers[node.name]
             ]
             level[node.name] = max(level[node.name], min(latest))
@@ -368,12 +370,27 @@ class Function:
 
     def emit(self, nodes: Sequence[Node], stores: dict[str, list[str]]) -> None:
         """Write all nodes. `stores`: where each value is to be put, as element expressions' arrays."""
-        for group in self.groups(nodes):
+        for gate, groups in groupby(self.groups(nodes), lambda group: self.gate(group[0])):
+            if not gate:
+                self.emit_groups(groups, stores)
+                continue
+            listed = set(self.listed)
+            with self.body.block(f"if {self.control(gate)} != 0"):
+                self.emit_groups(groups, stores)
+            self.listed = listed
+
+    def emit_groups(self, groups: Iterable[list[Node]], stores: dict[str, list[str]]) -> None:
+        """Write groups of nodes, one after another."""
+        for group in groups:
             if group[0].op in FUSED:
                 self.fused(group, stores)
             else:
                 self.single(group[0], stores)
             self.body()
+
+    def gate(self, node: Node) -> str:
+        """The number that is not 0 where a node is wanted, or nothing."""
+        return self.plan.gate.get(node.name, "") if self.stage >= 0 else ""
 
     def fused(self, group: list[Node], stores: dict[str, list[str]]) -> None:
         """One loop for nodes of the same axes."""

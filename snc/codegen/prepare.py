@@ -8,7 +8,8 @@ from snc.diagnostics import BackendError
 from snc.graph.builder import Builder
 from snc.graph.graph import PARTNER, Graph, Node
 from snc.passes.rebuild import copy_node, rewire
-from snc.program.schedule import LEAVES, Schedule, at_first, cut_sweep
+from snc.program.demand import at_first
+from snc.program.schedule import LEAVES, Schedule, cut_sweep
 
 
 def prepared(graph: Graph) -> Graph:

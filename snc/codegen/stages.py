@@ -9,7 +9,8 @@ from snc.codegen.arrays import Arrays, ArraySpec, lead, length
 from snc.codegen.function import Function
 from snc.codegen.nest import FUSED, offset, variable
 from snc.graph.graph import Graph, Node, Write
-from snc.program.schedule import Schedule, at_first
+from snc.program.demand import at_first
+from snc.program.schedule import Schedule
 
 
 @dataclass

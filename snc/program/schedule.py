@@ -16,6 +16,8 @@ from math import gcd
 
 from snc.graph.clock import clocks_of
 from snc.graph.graph import PARTNER, SAMPLE, Graph, Node, size
+from snc.program.demand import gates
+from snc.program.layers import in_layers
 
 LEAVES = ("field", "previous", "later")
 ROOM = (
@@ -40,6 +42,7 @@ class Schedule:
     turn: int
     chunk: int  # steps; 0 is the whole sequence
     why: str
+    gate: Mapping[str, str]  # of nodes that are computed only while a number is not 0: that number
 
     @cached_property
     def stages(self) -> tuple[tuple[Node, ...], ...]:
@@ -77,19 +80,27 @@ class Schedule:
         return "\n".join(lines) + "\n"
 
 
-def schedule(graph: Graph) -> Schedule:
-    """Find the stages and the chunk length of a graph."""
+def schedule(graph: Graph, layers: bool = True) -> Schedule:
+    """Find the stages and the chunk length of a graph; `layers`: whether to split them at large products."""
     clock = clocks_of(graph)
     place: dict[str, str] = {}
     for node in graph.nodes:
         place[node.name] = _place(node, clock[node.name], place)
     _only_for_updates(graph, place)
     stage = _stages(graph, clock, place)
-    forward = [s for n, s in stage.items() if clock[n] != "backward"]
-    turn = max(forward, default=-1) + 1
+    turn = _turn(clock, stage)
     stage = {n: s + (turn if clock[n] == "backward" else 0) for n, s in stage.items()}
+    if layers:
+        stage = in_layers(graph, place, stage)
+        turn = _turn(clock, stage)
     chunk, why = _chunk(graph, clock, place, stage)
-    return Schedule(graph, clock, place, stage, turn, chunk, why)
+    gate = gates(graph, place, stage) if layers else {}
+    return Schedule(graph, clock, place, stage, turn, chunk, why, gate)
+
+
+def _turn(clock: Mapping[str, str], stage: Mapping[str, int]) -> int:
+    """The number of stages that go with time."""
+    return max((s for n, s in stage.items() if clock[n] != "backward"), default=-1) + 1
 
 
 def _place(node: Node, clock: str, known: Mapping[str, str]) -> str:
@@ -201,7 +212,7 @@ def _chunk(
         return 0, "a derivative through time"
     if every:
         return gcd(*every), f"updates every {' and '.join(map(str, sorted(set(every))))} steps"
-    return _length(graph), "as many as fit the room of a sample"
+    return _length(graph, stage), "as many as fit the room of a sample"
 
 
 def cut_sweep(plan: Schedule) -> tuple[str, str] | None:
@@ -228,18 +239,18 @@ def cut_sweep(plan: Schedule) -> tuple[str, str] | None:
     return plan.why, helps.get(plan.why, "learn by a rule without `bptt`")
 
 
-def _length(graph: Graph) -> int:
-    """How many steps of the operands of sums over steps fit a sample's room; fed values are there anyway."""
+def _length(graph: Graph, stage: Mapping[str, int]) -> int:
+    """How many steps of what is kept for a chunk fit a sample's room; fed values are there anyway.
+
+    Kept are the operands of sums over steps and what one stage computes for another.
+    """
     held: set[str] = set()
     for node in graph.nodes:
         if node.op == "collect":
             value = graph.by_name[node.args[0]]
             held.update(value.args if value.op == "project_w" else (value.name,))
+        mine = stage.get(node.name)
+        held.update(a for a in node.args if stage.get(a, mine) != mine)
     nodes = [graph.by_name[name] for name in held]
     total = sum(size(n.axes) for n in nodes if n.op != "field" and SAMPLE in n.axes)
     return min(max(ROOM // max(total, 1), LEAST), MOST)
-
-
-def at_first(graph: Graph, gate: str) -> bool:
-    """Whether a gate is open at the first step of a chunk only."""
-    return str(graph.by_name[gate].get("name", "")).startswith("first:")

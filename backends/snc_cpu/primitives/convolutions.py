@@ -11,9 +11,17 @@ import numpy as np
 from numba import njit
 
 from snc_cpu.primitives.dense import BLOCK, crowded, factors
-from snc_cpu.primitives.rows import all_ones, fill_row, silent
+from snc_cpu.primitives.rows import all_ones, copy_row, fill_row, silent
 from snc_cpu.primitives.shapes import thirteen
-from snc_cpu.tasks import SPARE, SUM, add_listed, add_products, add_scaled_listed, list_events, number
+from snc_cpu.tasks import (
+    SPARE,
+    SUM,
+    add_listed,
+    add_products,
+    add_scaled_listed,
+    list_events,
+    number,
+)
 
 TILE = 512  # rows of the signals' panel that one block of images has at most, unless one has more
 
@@ -89,7 +97,9 @@ def convolve(w, x, at, of, start, out, numbers):
                 left, right = columns, columns
                 if many:
                     left = min(max(-((l * dilation - pw) // stride), 0), columns)
-                    right = max(min((width - along + pw - l * dilation) // stride + 1, columns), left)
+                    right = max(
+                        min((width - along + pw - l * dilation) // stride + 1, columns), left
+                    )
                 for r in range(rows):
                     y = r * stride + k * dilation - ph
                     if y < 0 or y >= height:
@@ -143,8 +153,7 @@ def put(signal, tile, image, first, part, shape):
             if q < 0 or q >= wide:
                 continue
             to, source = ((image * high + y) * wide + q) * part, (r * columns + c) * outputs + first
-            for j in range(part):
-                tile[to + j] = signal[source + j]
+            copy_row(tile[to : to + part], signal[source : source + part])
 
 
 @njit(cache=True, error_model="numpy")
@@ -170,7 +179,7 @@ def conv_w(acc, a, z, opened, shape, low, high):
 
     Some images at a time: their signals stand in frames, one panel after another, and stay in the cache.
     """
-    height, width, inputs, _, _, outputs, _, _, stride, _, _, _, _ = thirteen(shape)
+    height, width, inputs, _, _, outputs, _, _, _, _, _, _, _ = thirteen(shape)
     tall, wide, _, _ = frame(shape)
     mine, pixels, panel = high - low, height * width, min(SUM // a.itemsize, outputs)
     most = max(TILE // (tall * wide), 1)

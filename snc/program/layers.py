@@ -1,0 +1,72 @@
+"""Stages of samples, split into layers: K steps of one layer, then K steps of the next (SEMANTICS 7).
+
+A layer begins at a large product. What a layer reads of itself at another step stays in one piece: the parts are
+the strongly connected components of the stage, with edges through states as well. So no state travels from a
+later layer to an earlier one, and every value is what it was, step by step. What crosses from one layer to
+another is kept for the steps of a chunk; in return the weights of a layer stay in the cache for all of them, and
+layers of one form share one function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import networkx as nx
+
+from snc.graph.graph import Graph, Node, size
+
+LARGE = 2**20  # weights of a dense projection that do not stay in the cache beside others
+
+
+def in_layers(graph: Graph, place: Mapping[str, str], stage: Mapping[str, int]) -> dict[str, int]:
+    """The stage of every node, stages of samples split; numbers are as close as before."""
+    part: dict[str, tuple[int, int]] = {n: (s, 0) for n, s in stage.items()}
+    for number in set(stage.values()):
+        nodes = [n for n in graph.nodes if stage.get(n.name) == number]
+        if place[nodes[0].name] == "sample" and any(is_large(n) for n in nodes):
+            levels = _levels(graph, nodes)
+            part |= {name: (number, level) for name, level in levels.items()}
+    order = {p: k for k, p in enumerate(sorted(set(part.values())))}
+    return {name: order[p] for name, p in part.items()}
+
+
+def _levels(graph: Graph, nodes: list[Node]) -> dict[str, int]:
+    """How many large products are before a node, itself included; at least 1.
+
+    What is before all of them is computed with the first that reads it.
+    """
+    parts = nx.condensation(_reads(graph, nodes))
+    mine = {n.name: n for n in nodes}
+    order, level = list(nx.topological_sort(parts)), dict[int, int]()
+    for k in order:
+        begins = any(is_large(mine[name]) for name in parts.nodes[k]["members"])
+        level[k] = max((level[p] for p in parts.predecessors(k)), default=0) + begins
+    for k in reversed(order):
+        if not level[k]:
+            level[k] = max(1, min((level[s] for s in parts.successors(k)), default=1))
+    return {name: level[k] for k in order for name in parts.nodes[k]["members"]}
+
+
+def _reads(graph: Graph, nodes: list[Node]) -> nx.DiGraph:
+    """Who reads whom in a stage, at the same step or at another."""
+    found = nx.DiGraph()
+    found.add_nodes_from(n.name for n in nodes)
+    for node in nodes:
+        for source in _sources(graph, node):
+            if source in found:
+                found.add_edge(source, node.name)
+    return found
+
+
+def _sources(graph: Graph, node: Node) -> Iterator[str]:
+    for name in node.args:
+        read = graph.by_name[name]
+        yield graph.state[read.get("state")].value if read.op in ("previous", "later") else name
+
+
+def is_large(node: Node) -> bool:
+    """Whether a node is a product whose weights do not stay in the cache beside others."""
+    if node.op not in ("project", "project_x"):
+        return False
+    geometry = node.get("geometry")
+    return geometry.kind != "dense" or size(geometry.pre) * size(geometry.post) >= LARGE
