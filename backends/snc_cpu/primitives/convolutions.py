@@ -83,48 +83,63 @@ def conv_x(w, a, at, of, start, out, shape):
 
 @njit(cache=True, error_model="numpy")
 def convolve(w, x, at, of, start, out, numbers):
-    """Add a convolution to `out`."""
-    height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, _ = numbers
+    """Add a convolution to `out`, a row of the kernel after the other, if its weights see neighbours."""
+    _, width, inputs, _, columns, outputs, kh, kw, stride, _, pw, dilation, _ = numbers
     many, ones = crowded(start[-1], x.size), all_ones(of, start[-1])
     panel = SUM // w.itemsize
-    along = kw if dilation == 1 else 1  # weights of a row of the kernel that see neighbours
+    along = kw if dilation == 1 else 1
     for first in range(0, outputs, panel):
         part = min(panel, outputs - first)
-        for k in range(kh):
-            for l in range(0, kw, along):
-                base = first * kh * kw * inputs + (k * kw + l) * inputs * part
-                # the columns that see no border, if many values are not 0
-                left, right = columns, columns
-                if many:
-                    left = min(max(-((l * dilation - pw) // stride), 0), columns)
-                    right = max(
-                        min((width - along + pw - l * dilation) // stride + 1, columns), left
-                    )
-                for r in range(rows):
-                    y = r * stride + k * dilation - ph
-                    if y < 0 or y >= height:
-                        continue
-                    for c in range(columns):
-                        if c == left and right > left:
-                            q = c * stride + l * dilation - pw
-                            add_products(
-                                w, base, part, x, (y * width + q) * inputs, stride * inputs, 1, right - left,
-                                along * inputs, out, (r * columns + c) * outputs + first, outputs, part,
-                            )  # fmt: skip
-                        if c >= left and c < right:
-                            continue
-                        q = c * stride + l * dilation - pw
-                        low, high = max(0, -q), min(along, width - q)
-                        if low >= high:
-                            continue
-                        p = y * width + q
-                        rows_from = base - p * inputs * part
-                        to = (r * columns + c) * outputs + first
-                        begin, end = start[p + low], start[p + high]
-                        if ones:
-                            add_listed(w, rows_from, part, at, begin, end, out, to, part)
-                        else:
-                            add_scaled_listed(w, rows_from, part, at, of, begin, end, out, to, part)
+        for tap in range(0, kh * kw, along):
+            k, away = tap // kw, tap % kw * dilation - pw
+            base = first * kh * kw * inputs + tap * inputs * part
+            top, bottom = seen_rows(numbers, k)
+            # the columns from left to right see no border: neighbours of a row are one product
+            left = min(max(-(away // stride), 0), columns) if many else columns
+            right = max(min((width - along - away) // stride + 1, columns), left)
+            for r in range(top, bottom if right > left else top):
+                p = seen_row(numbers, r, k) * width + left * stride + away
+                add_products(
+                    w, base, part, x, p * inputs, stride * inputs, 1, right - left, along * inputs,
+                    out, (r * columns + left) * outputs + first, outputs, part,
+                )  # fmt: skip
+            for c in range(columns):
+                q = c * stride + away
+                low, high = max(0, -q), min(along, width - q)
+                if (c >= left and c < right) or low >= high or top >= bottom:
+                    continue
+                p, to = (
+                    seen_row(numbers, top, k) * width + q,
+                    (top * columns + c) * outputs + first,
+                )
+                if many:  # pixels above one another are one product
+                    add_products(
+                        w, base + low * inputs * part, part, x, (p + low) * inputs, stride * width * inputs, 1,
+                        bottom - top, (high - low) * inputs, out, to, columns * outputs, part,
+                    )  # fmt: skip
+                    continue
+                for _ in range(top, bottom):
+                    mine, begin, end = base - p * inputs * part, start[p + low], start[p + high]
+                    if ones:
+                        add_listed(w, mine, part, at, begin, end, out, to, part)
+                    else:
+                        add_scaled_listed(w, mine, part, at, of, begin, end, out, to, part)
+                    p += stride * width
+                    to += columns * outputs
+
+
+@njit(cache=True, error_model="numpy")
+def seen_row(numbers, r, k):
+    """The row of the input that row k of the kernel sees for a row of the output."""
+    return r * numbers[8] + k * numbers[11] - numbers[9]
+
+
+@njit(cache=True, error_model="numpy")
+def seen_rows(numbers, k):
+    """The rows of the output from the first to before the last for which row k of the kernel is in the picture."""
+    height, rows, stride = numbers[0], numbers[3], numbers[8]
+    away = numbers[9] - k * numbers[11]
+    return max(-(-away // stride), 0), min((height - 1 + away) // stride + 1, rows)
 
 
 # weight products --------------------------------------------------------------------------------------
@@ -159,17 +174,20 @@ def put(signal, tile, image, first, part, shape):
 @njit(cache=True, error_model="numpy")
 def channel_events(x, low, high, inputs, shift, width, wide, at, of, count, here, what):
     """Add to the lists of some channels the places in a frame where they are not 0, and what stands there."""
-    total = 0
-    for p in range(x.size // inputs):
-        place = shift + p // width * wide + p % width
-        found = list_events(x, p * inputs + low, p * inputs + high, here, what, 0)
-        total += found
-        for e in range(found):
-            i = here[e] - p * inputs - low
+    total, pixel, row, column = 0, 0, 0, 0
+    for e in range(list_events(x, 0, x.size, here, what, 0)):
+        while here[e] >= pixel + inputs:
+            pixel += inputs
+            column += 1
+            if column == width:
+                row, column = row + wide, 0
+        i = here[e] - pixel - low
+        if i >= 0 and i < high - low:
             c = count[i]
-            at[i, c] = place
+            at[i, c] = shift + row + column
             of[i, c] = what[e]
             count[i] = c + 1
+            total += 1
     return total
 
 
@@ -186,8 +204,9 @@ def conv_w(acc, a, z, opened, shape, low, high):
     tile = np.zeros(most * tall * wide * panel, a.dtype)
     at, of = np.empty((mine, most * pixels), np.uint32), np.empty((mine, most * pixels), a.dtype)
     count = np.zeros(mine, np.int64)
-    here, what = np.empty(mine + SPARE, np.uint32), np.empty(mine + SPARE, a.dtype)
-    images = np.empty(most, np.int64)
+    room = z.shape[2] + SPARE
+    here, what = np.empty(room, np.uint32), np.empty(room, a.dtype)
+    images, spread = np.empty(most, np.int64), np.zeros(height * wide * mine, z.dtype)
     signals, seen = a.reshape((-1, a.shape[2])), z.reshape((-1, z.shape[2]))
     batch, held, total = a.shape[1], 0, 0
     for image in range(signals.shape[0]):
@@ -208,7 +227,7 @@ def conv_w(acc, a, z, opened, shape, low, high):
                 put(signals[images[m]], tile, m, first, part, shape)
             if many:
                 for m in range(held):
-                    dense_frame(acc, tile, seen[images[m]], m, first, part, shape, low, high)
+                    dense_frame(acc, tile, seen[images[m]], spread, m, first, part, shape, low)
             else:
                 listed_frames(acc, tile, at, of, count, first, part, shape, low)
         if outputs % panel:
@@ -236,19 +255,24 @@ def listed_frames(acc, tile, at, of, count, first, part, shape, low):
 
 
 @njit(cache=True, error_model="numpy")
-def dense_frame(acc, tile, x, image, first, part, shape, low, high):
-    """Add the signals of one frame times all values of the channels."""
+def dense_frame(acc, tile, x, spread, image, first, part, shape, low):
+    """Add the signals of one frame times all values of some channels, which are spread to the frame's width."""
     height, width, inputs, _, _, outputs, kh, kw, _, _, _, dilation, _ = thirteen(shape)
     tall, wide, _, _ = frame(shape)
+    mine = spread.size // (height * wide)
+    for y in range(height):
+        for q in range(width):
+            to, source = (y * wide + q) * mine, (y * width + q) * inputs + low
+            copy_row(spread[to : to + mine], x[source : source + mine])
     for k in range(kh):
         for l in range(kw):
             to = ((k * kw + l) * inputs + low) * outputs + first
-            for y in range(height):
-                row = (image * tall + y + (kh - 1 - k) * dilation) * wide + (kw - 1 - l) * dilation
-                add_products(
-                    tile, row * part, part, x, y * width * inputs + low, 1, inputs, high - low, width,
-                    acc, to, outputs, part,
-                )  # fmt: skip
+            away = (kh - 1 - k) * wide + kw - 1 - l
+            row = image * tall * wide + away * dilation
+            add_products(
+                tile, row * part, part, spread, 0, 1, mine, mine, (height - 1) * wide + width,
+                acc, to, outputs, part,
+            )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")
