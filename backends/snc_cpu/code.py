@@ -116,15 +116,39 @@ class CpuCode(GraphCode):
             _step(w, f)
         return self._headed(w, f)
 
-    def stage_calls(self) -> list[tuple[int, bool]]:
-        """Calls of all stages, in order, and whether one is made for each sample; stages of one form are one task."""
-        found: dict[int, int] = {}
+    def stage_calls(self) -> dict[int, tuple[int, bool]]:
+        """The call of every stage, and whether one is made for each sample; stages of one form are one task."""
+        found: dict[int, tuple[int, bool]] = {}
         for sample in (True, False):
             mine = {k: piece for k, (piece, each) in self.stages.items() if each == sample}
-            names = {k: f"{self.name}_stage_{k}" for k in mine}
-            index = "b" if sample else "_"
-            found |= zip(mine, self._alike(names.values(), mine.values(), index), strict=True)
-        return [(found[k], self.stages[k][1]) for k in sorted(found)]
+            names = [f"{self.name}_stage_{k}" for k in mine]
+            calls = self._alike(names, mine.values(), "b" if sample else "_")
+            found |= {k: (call, sample) for k, call in zip(mine, calls, strict=True)}
+        return found
+
+    def shared(self) -> dict[str, int]:
+        """Histories that stand in the room they share, and where: those of samples, in the run's precision."""
+        places = self.plan.order.places
+        return {
+            name: places[self.resolved(spec.source)]
+            for name, spec in self.arrays.specs.items()
+            if spec.role == "history"
+            and spec.dtype == "F"
+            and spec.shape[:2] == ("K", "B")
+            and spec.shape[2].isdigit()
+            and self.resolved(spec.source) in places
+        }
+
+    def check(self, arrays: Iterable[str], when: int) -> None:
+        """Refuse code that reads a history when something else may stand at its place."""
+        life = {k.node: k for k in self.plan.order.kept}
+        for name in arrays:
+            spec = self.arrays.specs.get(name)
+            if spec is None or spec.role != "history":
+                continue
+            kept = life.get(self.resolved(spec.source))
+            if kept is not None and not kept.first <= when <= kept.last:
+                raise NotImplementedError(f"{name} is read after its place was given away")
 
     # outside the steps ----------------------------------------------------------------------------------
 

@@ -25,9 +25,10 @@ class Driver:
 
     code: CpuCode
     refresh: list[range]
-    stages: list[tuple[int, bool]]  # calls, and if one is made for each sample
+    stages: dict[int, tuple[int, bool]]  # their calls, and if one is made for each sample
     used: dict[str, None] = field(default_factory=dict)
     w: Writer = field(default_factory=Writer)
+    when: int = 0  # how many actions of the chunk are written
     opens: dict[str, str] = field(default_factory=dict)  # gate node -> array of flags
     noted: set[tuple[str, str]] = field(default_factory=set)  # group and window: seen in this chunk
 
@@ -43,6 +44,7 @@ class Driver:
     def array(self, name: str) -> str:
         """An array the driver itself uses."""
         self.used.setdefault(name)
+        self.code.check([name], self.when)
         return name
 
     def text(self) -> str:
@@ -157,13 +159,14 @@ class Driver:
         nexts: dict[str, list[range]],
     ) -> None:
         w = self.w
-        for place, sample in self.stages:
-            task, table = self.code.calls[place].task, f"number(calls, {2 * place + 1})"
-            call = f"everywhere({task}, B, " if sample else f"run({task}, 0, "
-            w(f"{call}t0, t1, {table})")
-        for node in graph.nodes:
-            if node.op == "collect":
-                self._collect(node)
+        for when, action in enumerate(self.code.plan.order.actions):
+            self.when = when
+            if isinstance(action, str):
+                self._collect(graph.by_name[action])
+            else:
+                self._stage(*self.stages[action])
+                self.code.check(self.code.stages[action][0].arrays, self.when)
+        self.when += 1
         fires = []
         for g in graph.groups:
             w(f"fire_{g.name} = {self._due(g)} and filled_{g.name}")
@@ -181,6 +184,11 @@ class Driver:
                 w(f"{self._updates(g)} += 1")
         self._nexts(nexts, fires)
         self._carry(graph)
+
+    def _stage(self, place: int, sample: bool) -> None:
+        task, table = self.code.calls[place].task, f"number(calls, {2 * place + 1})"
+        call = f"everywhere({task}, B, " if sample else f"run({task}, 0, "
+        self.w(f"{call}t0, t1, {table})")
 
     def _updates(self, group: Group) -> str:
         """How many updates of a group there were so far."""
@@ -283,6 +291,7 @@ class Driver:
         made, blocks = product_of(code.arrays, geometry, total, factors, gate)
         for name in (total, *(f.array.name for f in factors), gate):
             code.place(name)
+        code.check([f.array.name for f in factors], self.when)
         code.calls.append(made)
         code.tasks.setdefault(made.task, product_text(made.task))
         table = f"number(calls, {2 * len(code.calls) - 1})"

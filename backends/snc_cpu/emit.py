@@ -20,12 +20,15 @@ class CpuEmitted(Emitted):
     """The code of one graph.
 
     tasks: name -> text, in the order in which the driver is given them. numbers: name -> what it stands for.
+    places: history -> its place in the room that histories share, in numbers of a sample and step.
     """
 
     tasks: dict[str, str] = field(default_factory=dict)
     driver: str = ""
     calls: tuple[Call, ...] = ()
     numbers: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
+    room: int = 0
 
 
 def emit_graph(name: str, graph: Graph) -> CpuEmitted:
@@ -63,6 +66,8 @@ def emit_graph(name: str, graph: Graph) -> CpuEmitted:
         driver=text,
         calls=calls,
         numbers=numbers,
+        places=code.shared(),
+        room=plan.order.total,
     )
 
 

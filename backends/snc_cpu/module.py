@@ -136,12 +136,30 @@ class CpuRun(Run):
         """The array for one place of the table, checked: the code takes it to be what it was told."""
         if spec.role == "always":
             return np.ones(self.shape(spec, *self.size), np.uint8)
+        if spec.name in self.emitted.places:
+            return self.history(spec)
         found = super().array(spec, store, feed, updates)
         kind, shape = self.kind(spec), self.shape(spec, *self.size, updates)
         right = found.dtype == kind and found.size == math.prod(shape) and found.flags.c_contiguous
         if not right:
             raise TypeError(f"{spec.name}: {found.dtype} {found.shape}, not {kind} {shape}")
         return found
+
+    def history(self, spec: ArraySpec) -> Any:
+        """A history in the room that histories share."""
+        steps, batch = self.size
+        each = self.chunk(steps) * batch
+        if "room" not in self.kept:
+            self.kept["room"] = np.zeros(each * self.emitted.room, self.kind(spec))
+        shape, first = self.shape(spec, steps, batch), each * self.emitted.places[spec.name]
+        found: Any = self.kept["room"][first : first + math.prod(shape)]
+        return found.reshape(shape)
+
+    def memory(self, steps: int, batch: int) -> int:
+        """Bytes of what is allocated here."""
+        apart = [s for s in self.emitted.specs if s.name not in self.emitted.places]
+        room = self.emitted.room * self.chunk(steps) * batch if self.emitted.places else 0
+        return self.bytes_of(apart, steps, batch) + room * np.dtype(self.dtype).itemsize
 
     def __call__(self, store: Store, feed: Feed, gradients: bool) -> Outcome:
         """Run one sequence."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -73,13 +74,12 @@ class Run:
 
     def memory(self, steps: int, batch: int) -> int:
         """Bytes of what is allocated here."""
-        total = 0
-        for spec in self.emitted.specs:
-            if spec.role in self.made:
-                total += (
-                    math.prod(self.shape(spec, steps, batch)) * np.dtype(self.kind(spec)).itemsize
-                )
-        return total
+        return self.bytes_of(self.emitted.specs, steps, batch)
+
+    def bytes_of(self, specs: Iterable[ArraySpec], steps: int, batch: int) -> int:
+        """Bytes of those of some arrays that are kept between sequences."""
+        shapes = ((self.shape(s, steps, batch), self.kind(s)) for s in specs if s.role in self.made)
+        return sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in shapes)
 
     # arrays -------------------------------------------------------------------------------------------
 

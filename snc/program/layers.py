@@ -19,15 +19,30 @@ LARGE = 2**20  # weights of a dense projection that do not stay in the cache bes
 
 
 def in_layers(graph: Graph, place: Mapping[str, str], stage: Mapping[str, int]) -> dict[str, int]:
-    """The stage of every node, stages of samples split; numbers are as close as before."""
-    part: dict[str, tuple[int, int]] = {n: (s, 0) for n, s in stage.items()}
+    """The stage of every node, stages of samples split; numbers are as close as before.
+
+    Where there are layers, what does not read one another is split as well.
+    """
+    if not any(is_large(n) for n in graph.nodes):
+        return dict(stage)
+    part: dict[str, tuple[int, int, int]] = {n: (s, 0, 0) for n, s in stage.items()}
     for number in set(stage.values()):
         nodes = [n for n in graph.nodes if stage.get(n.name) == number]
-        if place[nodes[0].name] == "sample" and any(is_large(n) for n in nodes):
+        if place[nodes[0].name] == "sample":
             levels = _levels(graph, nodes)
-            part |= {name: (number, level) for name, level in levels.items()}
+            apart = _apart(graph, nodes, levels)
+            part |= {name: (number, levels[name], apart[name]) for name in levels}
     order = {p: k for k, p in enumerate(sorted(set(part.values())))}
     return {name: order[p] for name, p in part.items()}
+
+
+def _apart(graph: Graph, nodes: list[Node], level: Mapping[str, int]) -> dict[str, int]:
+    """Numbers for the parts of a level that do not read one another."""
+    reads = _reads(graph, nodes)
+    reads.remove_edges_from([(a, b) for a, b in reads.edges if level[a] != level[b]])
+    first = {n.name: k for k, n in enumerate(nodes)}
+    parts = sorted(nx.weakly_connected_components(reads), key=lambda p: min(first[n] for n in p))
+    return {name: k for k, part in enumerate(parts) for name in part}
 
 
 def _levels(graph: Graph, nodes: list[Node]) -> dict[str, int]:

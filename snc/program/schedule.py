@@ -15,9 +15,10 @@ from functools import cached_property
 from math import gcd
 
 from snc.graph.clock import clocks_of
-from snc.graph.graph import PARTNER, SAMPLE, Graph, Node, size
+from snc.graph.graph import PARTNER, SAMPLE, Graph, Node
 from snc.program.demand import gates
 from snc.program.layers import in_layers
+from snc.program.order import Order, order_of
 
 LEAVES = ("field", "previous", "later")
 ROOM = (
@@ -25,7 +26,7 @@ ROOM = (
 )  # numbers that one sample may hold for the products of a chunk: 2 MiB in single precision
 NEXT = "`next` changes values at every step"
 KEPT = "a value is kept per synapse"
-LEAST, MOST = 4, 100  # steps of a chunk where nothing forces another number
+LEAST, MOST = 10, 100  # steps of a chunk where nothing forces another number
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Schedule:
     chunk: int  # steps; 0 is the whole sequence
     why: str
     gate: Mapping[str, str]  # of nodes that are computed only while a number is not 0: that number
+    order: Order
 
     @cached_property
     def stages(self) -> tuple[tuple[Node, ...], ...]:
@@ -93,9 +95,11 @@ def schedule(graph: Graph, layers: bool = True) -> Schedule:
     if layers:
         stage = in_layers(graph, place, stage)
         turn = _turn(clock, stage)
-    chunk, why = _chunk(graph, clock, place, stage)
+    order = order_of(graph, stage, turn)
+    together = order.total if layers else sum(k.size for k in order.kept if k.node in order.places)
+    chunk, why = _chunk(graph, stage, together)
     gate = gates(graph, place, stage) if layers else {}
-    return Schedule(graph, clock, place, stage, turn, chunk, why, gate)
+    return Schedule(graph, clock, place, stage, turn, chunk, why, gate, order)
 
 
 def _turn(clock: Mapping[str, str], stage: Mapping[str, int]) -> int:
@@ -185,10 +189,8 @@ def _summed_later(graph: Graph, node: Node) -> bool:
     )
 
 
-def _chunk(
-    graph: Graph, clock: Mapping[str, str], place: Mapping[str, str], stage: Mapping[str, int]
-) -> tuple[int, str]:
-    """How many steps a chunk has, and why."""
+def _chunk(graph: Graph, stage: Mapping[str, int], kept: int) -> tuple[int, str]:
+    """How many steps a chunk has, of each of which some numbers of a sample are kept, and why."""
     every = [g.every for g in graph.groups if g.unit == "steps"]
     if 1 in every:
         return 1, "weights change at every step"
@@ -212,7 +214,7 @@ def _chunk(
         return 0, "a derivative through time"
     if every:
         return gcd(*every), f"updates every {' and '.join(map(str, sorted(set(every))))} steps"
-    return _length(graph, stage), "as many as fit the room of a sample"
+    return min(max(ROOM // max(kept, 1), LEAST), MOST), "as many as fit the room of a sample"
 
 
 def cut_sweep(plan: Schedule) -> tuple[str, str] | None:
@@ -237,20 +239,3 @@ def cut_sweep(plan: Schedule) -> tuple[str, str] | None:
         NEXT: "learn what it changes by `gradient`",
     }
     return plan.why, helps.get(plan.why, "learn by a rule without `bptt`")
-
-
-def _length(graph: Graph, stage: Mapping[str, int]) -> int:
-    """How many steps of what is kept for a chunk fit a sample's room; fed values are there anyway.
-
-    Kept are the operands of sums over steps and what one stage computes for another.
-    """
-    held: set[str] = set()
-    for node in graph.nodes:
-        if node.op == "collect":
-            value = graph.by_name[node.args[0]]
-            held.update(value.args if value.op == "project_w" else (value.name,))
-        mine = stage.get(node.name)
-        held.update(a for a in node.args if stage.get(a, mine) != mine)
-    nodes = [graph.by_name[name] for name in held]
-    total = sum(size(n.axes) for n in nodes if n.op != "field" and SAMPLE in n.axes)
-    return min(max(ROOM // max(total, 1), LEAST), MOST)

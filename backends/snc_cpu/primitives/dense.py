@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from snc_cpu.primitives.rows import all_ones, events, silent
+from snc_cpu.primitives.rows import by_neuron, silent
 from snc_cpu.tasks import (
     SPARE,
     add_listed,
     add_products,
     add_scaled_listed,
     array,
+    list_events,
     number,
     rows_from,
 )
 
 BLOCK = 3  # the place of the number of rows of a block in a product's table
-TILE = 256  # rows that are listed at a time: 450 floats of each fit the second-level cache
+TILE = 128  # rows that are listed at a time: 450 floats of each fit the second-level cache
 
 
 @njit(cache=True, error_model="numpy")
@@ -50,44 +51,37 @@ def dense_w(acc, a, z, opened, shape, low, high):
     """
     steps, batch, n, seen = a.shape[0], a.shape[1], shape[1], z.shape[2]
     mine = high - low
-    room = TILE + batch
-    at = np.empty((mine, room), np.uint32)
-    of = np.empty((mine, room), a.dtype)
-    count = np.zeros(mine, np.int64)
-    here, what = np.empty(mine + SPARE, np.uint32), np.empty(mine + SPARE, a.dtype)
-    first, held, total = 0, 0, 0
+    room = (TILE + batch) * mine + SPARE
+    who, place, at = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
+    what, of, start = np.empty(room, a.dtype), np.empty(room, a.dtype), np.empty(mine + 2, np.int64)
+    begin, held, total = 0, 0, 0
     for k in range(steps):
         if opened[k]:
             for b in range(batch):
                 if silent(a[k, b]):
                     continue
                 held += 1
-                found = events(z[k, b, low:high], here, what)
-                total += found
-                for e in range(found):
-                    i = here[e]
-                    c = count[i]
-                    at[i, c] = k * batch + b
-                    of[i, c] = what[e]
-                    count[i] = c + 1
+                last = list_events(z[k, b], low, high, who, what, total)
+                for e in range(total, last):
+                    who[e] -= np.uint32(low)
+                    place[e] = k * batch + b
+                total = last
         if held < TILE and k < steps - 1:
             continue
         if crowded(total, held * mine):
-            for s in range(first, k + 1):
+            for s in range(begin, k + 1):
                 if opened[s]:
                     add_products(
                         a, s * batch * n, n, z, s * batch * seen + low, 1, seen, mine, batch,
                         acc, low * n, n, n,
                     )  # fmt: skip
+        elif by_neuron(who, place, what, total, start, at, of):
+            for i in range(mine):
+                add_listed(a, 0, n, at, start[i], start[i + 1], acc, (low + i) * n, n)
         else:
             for i in range(mine):
-                if all_ones(of[i], count[i]):
-                    add_listed(a, 0, n, at[i], 0, count[i], acc, (low + i) * n, n)
-                else:
-                    add_scaled_listed(a, 0, n, at[i], of[i], 0, count[i], acc, (low + i) * n, n)
-        for i in range(mine):
-            count[i] = 0
-        first, held, total = k + 1, 0, 0
+                add_scaled_listed(a, 0, n, at, of, start[i], start[i + 1], acc, (low + i) * n, n)
+        begin, held, total = k + 1, 0, 0
 
 
 @njit(cache=True, error_model="numpy")

@@ -102,6 +102,28 @@ def gather(w, at, of, count, out):
 
 
 @njit(cache=True, error_model="numpy")
+def by_neuron(who, place, what, total, start, at, of):
+    """Order events by the neuron they are of: those of neuron i are from start[i] to start[i + 1].
+
+    who, place, what: neuron, place and value of every event. start has 2 more than there are neurons. The answer
+    is whether all values are 1; if so they are not put in order.
+    """
+    fill_row(start, 0)
+    for e in range(total):
+        start[who[e] + 2] += 1
+    for i in range(2, start.size):
+        start[i] += start[i - 1]
+    ones = all_ones(what, total)
+    for e in range(total):
+        c = start[who[e] + 1]
+        start[who[e] + 1] = c + 1
+        at[c] = place[e]
+        if not ones:
+            of[c] = what[e]
+    return ones
+
+
+@njit(cache=True, error_model="numpy")
 def transpose(w, out, rows, columns):
     """out[k, j, i] = w[k, i, j], both flat: a matrix, or one for each weight of a kernel."""
     for first in range(0, w.size, rows * columns):
