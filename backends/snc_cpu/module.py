@@ -15,7 +15,7 @@ import numpy as np
 
 from snc.codegen.arrays import ArraySpec
 from snc.codegen.kernel import KernelSource, written
-from snc.codegen.run import Run, graphs
+from snc.codegen.run import Run, aligned, graphs
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
 from snc_cpu.compilers import compile_files, entry
@@ -150,7 +150,7 @@ class CpuRun(Run):
         steps, batch = self.size
         each = self.chunk(steps) * batch
         if "room" not in self.kept:
-            self.kept["room"] = np.zeros(each * self.emitted.room, self.kind(spec))
+            self.kept["room"] = aligned((each * self.emitted.room,), self.kind(spec))
         shape, first = self.shape(spec, steps, batch), each * self.emitted.places[spec.name]
         found: Any = self.kept["room"][first : first + math.prod(shape)]
         return found.reshape(shape)

@@ -623,9 +623,9 @@ class Function:
         return f"{at}, {of}, {start}"
 
     def laid_out(self, weight: str, geometry: Geometry, turned: bool) -> str:
-        """The array of a weight as its products read it, made when weights change.
+        """The array of a weight as its products read it, in panels of columns, made when weights change.
 
-        Turned: with a row for each postsynaptic channel. Weights of convolutions stand in panels of columns.
+        Turned: with a row for each postsynaptic channel.
         """
         node = self.node(weight)
         letter = "t" if turned else "l"
@@ -634,9 +634,7 @@ class Function:
         self.arrays.add(ident, "fixed", weight, shape, self.kind(node))
         rows, columns = geometry.channels("pre"), geometry.channels("post")
         taps = 1 if geometry.kind == "dense" else geometry.kernel[0] * geometry.kernel[1]
-        if geometry.kind == "dense":
-            line = f"transpose({{}}, {{}}, {rows}, {columns})"
-        elif turned:
+        if turned:
             line = f"turned_panels({{}}, {{}}, {taps}, {rows}, {columns})"
         else:
             line = f"panels({{}}, {{}}, {taps * rows}, {columns})"
@@ -673,12 +671,15 @@ def shape_of(geometry: Geometry) -> tuple[int, ...]:
 def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
     g: Geometry = node.get("geometry")
     transpose = node.op == "project_x"
+    few = g.channels("post") <= PANEL and not transpose  # they are one panel as they are
     if g.kind == "dense":
-        w = f.laid_out(node.args[0], g, True) if transpose else f.array_of(node.args[0])
-        f.body(f"gather({w}, {f.events(node.args[1], rows)}, {out})")
+        # where weights change at every step, laying them out would cost more than it brings
+        plain = few or (f.plan.chunk == 1 and not transpose)
+        w = f.array_of(node.args[0]) if plain else f.laid_out(node.args[0], g, transpose)
+        listed = f.events(node.args[1], rows)
+        f.body(f"gather{'' if plain else '_panels'}({w}, {listed}, {out})")
         return
     if g.kind == "conv" and g.groups == 1:
-        few = g.channels("post") <= PANEL and not transpose  # they are one panel as they are
         w = f.array_of(node.args[0]) if few else f.laid_out(node.args[0], g, transpose)
         listed = f.pixel_events(node.args[1], rows, g.channels("post" if transpose else "pre"))
         x = f.row(node.args[1], rows)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from snc.graph.graph import SAMPLE, Graph, Node, features, size
 from snc.program.demand import at_first
 
+LINE = 16  # numbers: values begin where a line of the cache does
 Action = int | str  # the number of a stage, or the name of a sum over steps
 
 
@@ -146,7 +147,8 @@ def _kept(graph: Graph, stage: Mapping[str, int], actions: Sequence[Action]) -> 
         read(_behind(graph, name), len(actions))
     for name, end in last.items():
         node = graph.by_name[name]
-        yield Kept(name, size(features(node.axes)), first[name], end)
+        room = -(-size(features(node.axes)) // LINE) * LINE
+        yield Kept(name, room, first[name], end)
 
 
 def _places(kept: Sequence[Kept]) -> dict[str, int]:

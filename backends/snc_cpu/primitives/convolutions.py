@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from snc_cpu.primitives.dense import BLOCK, crowded, factors
-from snc_cpu.primitives.rows import all_ones, copy_row, fill_row, silent
+from snc_cpu.primitives.rows import all_ones, at_line, copy_row, fill_row, silent
 from snc_cpu.primitives.shapes import thirteen
 from snc_cpu.tasks import (
     SPARE,
@@ -201,12 +201,12 @@ def conv_w(acc, a, z, opened, shape, low, high):
     tall, wide, _, _ = frame(shape)
     mine, pixels, panel = high - low, height * width, min(SUM // a.itemsize, outputs)
     most = max(TILE // (tall * wide), 1)
-    tile = np.zeros(most * tall * wide * panel, a.dtype)
+    tile = at_line(most * tall * wide * panel, a.dtype)
     at, of = np.empty((mine, most * pixels), np.uint32), np.empty((mine, most * pixels), a.dtype)
     count = np.zeros(mine, np.int64)
     room = z.shape[2] + SPARE
     here, what = np.empty(room, np.uint32), np.empty(room, a.dtype)
-    images, spread = np.empty(most, np.int64), np.zeros(height * wide * mine, z.dtype)
+    images, spread = np.empty(most, np.int64), at_line(height * wide * mine, z.dtype)
     signals, seen = a.reshape((-1, a.shape[2])), z.reshape((-1, z.shape[2]))
     batch, held, total = a.shape[1], 0, 0
     for image in range(signals.shape[0]):

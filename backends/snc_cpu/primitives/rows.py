@@ -7,6 +7,7 @@ from numba import njit
 
 from snc_cpu.tasks import SUM, add_listed, add_scaled_listed, list_events
 
+LINE = 64  # numbers, at most, from one line of the cache to the next
 PRODUCT = {"reassoc", "contract", "nsz", "arcp"}  # what a compiler may do inside the sum of one row
 
 
@@ -38,6 +39,14 @@ def fill_rows(to, value):
     for b in range(to.shape[0]):
         for i in range(to.shape[1]):
             to[b, i] = value
+
+
+@njit(cache=True, error_model="numpy")
+def at_line(count, kind):
+    """An array of zeros that begins where a line of the cache does."""
+    room = np.zeros(count + LINE, kind)
+    first = -room.ctypes.data // room.itemsize % LINE
+    return room[first : first + count]
 
 
 @njit(cache=True, error_model="numpy")
@@ -124,12 +133,16 @@ def by_neuron(who, place, what, total, start, at, of):
 
 
 @njit(cache=True, error_model="numpy")
-def transpose(w, out, rows, columns):
-    """out[k, j, i] = w[k, i, j], both flat: a matrix, or one for each weight of a kernel."""
-    for first in range(0, w.size, rows * columns):
-        for i in range(rows):
-            for j in range(columns):
-                out[first + j * rows + i] = w[first + i * columns + j]
+def gather_panels(w, at, of, count, out):
+    """As `gather`; w in panels."""
+    fill_row(out, 0)
+    rows, panel, ones = w.size // out.size, SUM // w.itemsize, all_ones(of, count)
+    for first in range(0, out.size, panel):
+        part = min(panel, out.size - first)
+        if ones:
+            add_listed(w, first * rows, part, at, 0, count, out, first, part)
+        else:
+            add_scaled_listed(w, first * rows, part, at, of, 0, count, out, first, part)
 
 
 @njit(cache=True, error_model="numpy")
