@@ -103,3 +103,14 @@ def run(typingctx, function, index, first, last, table):
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 5), code
+
+
+@intrinsic
+def power_of_two(typingctx, exponent):
+    """2^n as a double precision number, for n from -1022 to 1023."""
+
+    def code(context, builder, signature, given):
+        bits = builder.shl(builder.add(given[0], WORD(1023)), WORD(52))
+        return builder.bitcast(bits, ir.DoubleType())
+
+    return types.float64(types.int64), code

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numba import config
 
 from snc.codegen.arrays import ArraySpec
 from snc.codegen.kernel import KernelSource, written
@@ -20,6 +21,7 @@ from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
 from snc_cpu.compilers import compile_files, entry
 from snc_cpu.emit import CpuEmitted, emit_graph, number_text
+from snc_cpu.interpreted import driver_of
 from snc_cpu.tasks import SIZES, address
 
 CALLED = "draws.py", "machine.py", "registers.py", "tasks.py", "vectors.py"  # and all primitives
@@ -74,7 +76,7 @@ def load_program(kernel: KernelSource) -> CpuModule:
     dtype = kernel.program.dtype
     runs = {name: CpuRun(emit_graph(name, graph), dtype) for name, graph in graphs(kernel.program)}
     tasks = [path for run in runs.values() for path in run.files.values()]
-    compile_files(tasks, [run.driver_file for run in runs.values()])
+    compile_files(tasks, [run.driver_file for run in runs.values() if run.compiled])
     for run in runs.values():
         run.load()
     return CpuModule(runs)
@@ -115,13 +117,14 @@ class CpuModule:
 
 
 class CpuRun(Run):
-    """One driver, compiled."""
+    """One driver, compiled if it has much to do."""
 
     emitted: CpuEmitted
 
     def __init__(self, emitted: CpuEmitted, dtype: str) -> None:
         super().__init__(emitted, dtype)
         self.files = {n: alone(emitted, text, dtype) for n, text in emitted.tasks.items()}
+        self.compiled = emitted.chunk == 1 or bool(config.DISABLE_JIT)
         self.driver_file = alone(emitted, emitted.driver, dtype)
         self.numbers = {n: np.array(v, np.int64) for n, v in emitted.numbers.items()}
         self.tasks: dict[str, int] = {}
@@ -130,7 +133,10 @@ class CpuRun(Run):
     def load(self) -> None:
         """Find the compiled functions."""
         self.tasks = {name: address(entry(path)) for name, path in self.files.items()}
-        self.driver = entry(self.driver_file)
+        if self.compiled:
+            self.driver = entry(self.driver_file)
+        else:
+            self.driver = driver_of(self.emitted.driver, self.emitted.name, self.dtype)
 
     def array(self, spec: ArraySpec, store: Store, feed: Feed, updates: int) -> Any:
         """The array for one place of the table, checked: the code takes it to be what it was told."""

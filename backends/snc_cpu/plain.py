@@ -33,6 +33,11 @@ def array(table: int, place: int, kind: Any, shape: tuple[int, ...]) -> Any:
     return rows_from(table, place, kind, shape, 0)
 
 
+def power_of_two(exponent: int) -> float:
+    """2^n as a double precision number."""
+    return math.ldexp(1.0, int(exponent))
+
+
 def rows_from(table: int, place: int, kind: Any, shape: tuple[int, ...], first: int) -> Any:
     """As `array`, from a row on."""
     item = np.dtype(kind).itemsize
@@ -82,3 +87,13 @@ def list_events(x: Any, first: int, last: int, at: Any, of: Any, count: int) -> 
     at[count : count + found.size] = found
     of[count : count + found.size] = x.reshape(-1)[found]
     return count + int(found.size)
+
+
+def add_dots(
+    x: Any, first: int, w: Any, start: int, stride: int, m: int, n: int, out: Any, to: int
+) -> None:
+    """out[to + i] += the sum of x[first + k] w[start + i * stride + k] over k below n, for i below m, in double."""
+    mine = x.reshape(-1)[first : first + n].astype(np.float64)
+    for i in range(m):
+        row = w.reshape(-1)[start + i * stride : start + i * stride + n]
+        out.reshape(-1)[to + i] += mine @ row.astype(np.float64)

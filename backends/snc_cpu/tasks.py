@@ -21,6 +21,7 @@ sums = import_module("snc_cpu.plain" if config.DISABLE_JIT else "snc_cpu.vectors
 __all__ = [
     "SPARE",
     "SUM",
+    "add_dots",
     "add_listed",
     "add_products",
     "add_scaled_listed",
@@ -28,6 +29,7 @@ __all__ = [
     "everywhere",
     "list_events",
     "number",
+    "power_of_two",
     "real",
     "run",
     "task",
@@ -46,8 +48,9 @@ array, number, real, rows_from, run = (
     made.rows_from,
     made.run,
 )
-address = made.address
-add_listed, add_scaled_listed, add_products, list_events = (
+address, power_of_two = made.address, made.power_of_two
+add_dots, add_listed, add_scaled_listed, add_products, list_events = (
+    sums.add_dots,
     sums.add_listed,
     sums.add_scaled_listed,
     sums.add_products,

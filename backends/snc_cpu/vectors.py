@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from snc_cpu.registers import BLOCK, SPARE, SUM, TALL
+from snc_cpu.registers import BLOCK, DOTS, ROW, SPARE, SUM, TALL
 
 WORD = ir.IntType(64)
 INDEX = ir.IntType(32)
@@ -210,6 +210,72 @@ def _blocks(w: str, x: str, out: str) -> Callable[..., None]:
     return write
 
 
+def _dots(x: str, w: str) -> Callable[..., None]:
+    """Products of a row with others, in double precision: DOTS rows at a time, a vector of sums for each."""
+
+    def write(b: Any, seen: Any, rows: Any, stride: Any, m: Any, n: Any, to: Any) -> None:
+        lanes = ROW // ITEMS["float64"]
+        vector = ir.VectorType(KINDS["float64"], lanes)
+
+        def some(i: Any, tall: int) -> Sequence[Any]:
+            own = [b.add(rows, b.mul(b.add(i, WORD(j)), stride)) for j in range(tall)]
+
+            def add(k: Any, *totals: Any, lanes: int) -> Sequence[Any]:
+                one = _load(b, _place(b, seen, k, x), x, lanes, "float64")
+                pairs = zip(own, totals, strict=True)
+                terms = [(_load(b, _place(b, o, k, w), w, lanes, "float64"), t) for o, t in pairs]
+                return [
+                    b.add(k, WORD(lanes)),
+                    *(b.fadd(t, b.fmul(one, r, flags=FUSED), flags=FUSED) for r, t in terms),
+                ]
+
+            zero = ir.Constant(vector, [0.0] * lanes)
+            k, *sums = _while(
+                b,
+                [WORD(0), *([zero] * tall)],
+                lambda k, *_: b.icmp_signed("<=", b.add(k, WORD(lanes)), n),
+                lambda k, *t: add(k, *t, lanes=lanes),
+            )
+            singles = [_total(b, s, lanes) for s in sums]
+            _, *singles = _while(
+                b,
+                [k, *singles],
+                lambda k, *_: b.icmp_signed("<", k, n),
+                lambda k, *t: add(k, *t, lanes=1),
+            )
+            for j, total in enumerate(singles):
+                place = _place(b, to, b.add(i, WORD(j)), "float64")
+                _store(b, place, b.fadd(_load(b, place, "float64", 1, "float64"), total), "float64")
+            return [b.add(i, WORD(tall))]
+
+        done = [WORD(0)]
+        for tall in DOTS:
+            done = _while(
+                b,
+                done,
+                lambda i, tall=tall: b.icmp_signed("<=", b.add(i, WORD(tall)), m),
+                lambda i, tall=tall: some(i, tall),
+            )
+
+    return write
+
+
+def _total(b: Any, vector: Any, lanes: int) -> Any:
+    """The sum of all lanes, halves first."""
+    while lanes > 1:
+        lanes //= 2
+        low, high = (
+            b.shuffle_vector(
+                vector,
+                ir.Constant(vector.type, ir.Undefined),
+                ir.Constant(ir.VectorType(INDEX, lanes), [first + k for k in range(lanes)]),
+            )
+            for first in (0, lanes)
+        )
+        vector = b.fadd(low, high)
+    return b.extract_element(vector, INDEX(0))
+
+
 def _events(x: str, of: str) -> Callable[..., Any]:
     """List the numbers that are not 0, SPARE at a time; answers how many are listed then."""
 
@@ -355,6 +421,34 @@ def add_products(typingctx, w, start, stride, x, first, hop, step, m, n, out, to
 
     i = NUMBER
     return types.void(w, i, i, x, i, i, i, i, i, out, i, i, i), code
+
+
+@intrinsic
+def add_dots(typingctx, x, first, w, start, stride, m, n, out, to):
+    """out[to + i] += the sum of x[first + k] w[start + i * stride + k] over k below n, for i below m.
+
+    In double precision, which `out` has; arrays flat.
+    """
+    kinds = _names(x, w)
+
+    def code(context, b, signature, given):
+        x_, first, w_, start, stride, m, n, out_, to = given
+        function = _function(b, "snc_dots_" + "_".join(kinds), 6, _dots(*kinds))
+        b.call(
+            function,
+            [
+                _place(b, _data(context, b, x, x_), first, kinds[0]),
+                _place(b, _data(context, b, w, w_), start, kinds[1]),
+                b.mul(stride, WORD(ITEMS[kinds[1]])),
+                m,
+                n,
+                _place(b, _data(context, b, out, out_), to, "float64"),
+            ],
+        )
+        return context.get_dummy_value()
+
+    i = NUMBER
+    return types.void(x, i, w, i, i, i, i, out, i), code
 
 
 @intrinsic

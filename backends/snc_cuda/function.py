@@ -79,6 +79,7 @@ class Turned:
 class CudaFunction(Function):
     """A function being written, part by part."""
 
+    exponential: ClassVar[str] = "math.exp"
     adds_rows: ClassVar[bool] = False
     hoists: ClassVar[bool] = False
     parts: list[Part] = field(default_factory=list)

@@ -38,6 +38,7 @@ class Function:
     controls: dict[str, str] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)  # nodes whose events are listed in this step
     adds_rows: ClassVar[bool] = True  # whether sums add whole rows where that is faster
+    exponential: ClassVar[str] = "exp_of"  # of double precision
     hoists: ClassVar[bool] = True  # whether single numbers are read once before a loop
     every: bool = False  # whether arrays are asked for with all samples
     body: Writer = field(default_factory=Writer)
@@ -173,6 +174,8 @@ class Function:
 
     def expression(self, node: Node, operands: Sequence[str], wide: bool) -> str:
         """The right side of a fused node."""
+        if node.op == "exp" and wide:
+            return f"{self.exponential}({operands[0]})"
         return expression(node, operands, wide)
 
     def times(self, x: str, y: str, wide: bool) -> str:
@@ -833,15 +836,58 @@ def _dot(f: Function, node: Node, out: str) -> None:
     wide = _term_wide(f, node)
     rows = [f.row_along(a, over[0], variables) for a in node.args] if len(over) == 1 else [None]
     if f.adds_rows and all(rows):
-        kind = "D" if f.wide[node.name] else "F"
-        into = f.at(out, _position(f, node.axes, variables))
-        kept = list(f.domain(node))
-        loops(
-            f.body, kept, variables, lambda: f.body(f"{into} = {kind}(dot({rows[0]}, {rows[1]}))")
-        )
+        _row_dots(f, node, out, (rows[0] or "", rows[1] or ""), variables)
+        return
+    if f.adds_rows and _rows_times(f, node, out, variables):
         return
     x, y = (f.operand(a, variables, None, wide) for a in node.args)
     _reduce(f, node, out, over, f.times(x, y, wide), every)
+
+
+def _row_dots(
+    f: Function, node: Node, out: str, rows: tuple[str, str], variables: dict[Axis, str]
+) -> None:
+    """Products of rows with rows: one with many of them at once, if only one of them changes."""
+    kept, n = list(f.domain(node)), node.get("over")[0].size
+    if len(kept) == 1 and f.wide[node.name]:
+        index = f"[{variables[kept[0]]}]"
+        one, many = sorted(rows, key=lambda row: row.endswith(index))
+        if many.endswith(index) and index not in one:
+            count = "B" if kept[0] in (PARTNER, SAMPLE) else str(kept[0].size)
+            f.body(f"fill_row({out}, 0)")
+            f.body(
+                f"add_dots({one}, 0, {many.removesuffix(index)}, 0, {n}, {count}, {n}, {out}, 0)"
+            )
+            return
+    into = f.at(out, _position(f, node.axes, variables))
+    kind = "D" if f.wide[node.name] else "F"
+    line = f"{into} = {kind}(dot({rows[0]}, {rows[1]}))"
+    loops(f.body, kept, variables, lambda: f.body(line))
+
+
+def _rows_times(f: Function, node: Node, out: str, variables: dict[Axis, str]) -> bool:
+    """A sum over samples of rows, each times a number: if both operands are held so."""
+    over, kept = node.get("over"), list(f.domain(node))
+    if len(over) != 1 or over[0] not in (PARTNER, SAMPLE) or len(kept) != 1:
+        return False
+    index, axis = f"[{variables[over[0]]}]", kept[0]
+    for numbers, rows in (node.args, node.args[::-1]):
+        times, row = f.row_along(numbers, over[0], variables), f.row_along(rows, axis, variables)
+        if times is None or row is None or not row.endswith(index):
+            continue
+        into = out
+        if not f.wide[node.name]:
+            into = f"wide_{f.arrays.identifier(node)}"
+            f.heads.setdefault(into, f"np.zeros({axis.size}, np.float64)")
+        n = axis.size
+        f.body(f"fill_row({into}, 0)")
+        f.body(
+            f"add_products({row.removesuffix(index)}, 0, {n}, {times}, 0, 0, 1, 1, B, {into}, 0, 0, {n})"
+        )
+        if into != out:
+            f.body(f"copy_row({out}, {into})")
+        return True
+    return False
 
 
 def _argmax(f: Function, node: Node, out: str) -> None:
@@ -872,12 +918,15 @@ def _log_softmax(f: Function, node: Node, out: str) -> None:
         f.body("top = D(-np.inf)")
         with f.body.block(f"for {v} in range({count})"), f.body.block(f"if {text} > top"):
             f.body(f"top = {text}")
+        into = f.at(out, _position(f, node.axes, variables))
+        with f.body.block(f"for {v} in range({count})"):
+            f.body(f"{into} = {f.exponential}({text} - top)")
         f.body("total = D(0.0)")
         with f.body.block(f"for {v} in range({count})"):
-            f.body(f"total += math.exp({text} - top)")
+            f.body(f"total += {into}")
         f.body("total = math.log(total)")
         with f.body.block(f"for {v} in range({count})"):
-            f.body(f"{f.at(out, _position(f, node.axes, variables))} = {text} - top - total")
+            f.body(f"{into} = {text} - top - total")
 
     f.each(outer, variables, inner)
 

@@ -7,6 +7,7 @@ be reassociated by the compiler inside one row (SEMANTICS 10.1), never across ow
 
 from snc_cpu.primitives.convolutions import *
 from snc_cpu.primitives.dense import *
+from snc_cpu.primitives.functions import *
 from snc_cpu.primitives.grouped import *
 from snc_cpu.primitives.images import *
 from snc_cpu.primitives.pools import *
