@@ -1,7 +1,7 @@
 """Hot kernels of the `cpu` backend against what this machine can do: `python benchmarks/roofline.py [--page]`.
 
 One thread. Limits: products of matrices that stay in the first cache, and rows of 512 bytes that are added from
-matrices of 16 KiB, 512 KiB and 256 MiB, in no order. Every kernel does what the two PyTorch workloads do with it; the time is
+matrices of 16 KiB, 512 KiB and 256 MiB, in no order. Every kernel does what a workload does with it; the time is
 the median of some runs. `--page` writes the table into docs/benchmarks.md.
 """
 

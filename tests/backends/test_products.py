@@ -1,0 +1,140 @@
+"""The compiled products against plain loops in NumPy: few and many events, ones and numbers, borders, strides."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from snc_cpu import plain, primitives, vectors
+from snc_cpu.registers import SPARE
+
+SHAPES = [  # height, width, inputs, outputs, kernel, stride, padding, dilation
+    (6, 5, 3, 4, (3, 3), 1, (1, 1), 1),
+    (7, 7, 20, 70, (3, 3), 1, (1, 1), 1),
+    (8, 9, 5, 140, (3, 2), 2, (1, 0), 1),
+    (9, 9, 4, 5, (3, 3), 1, (2, 2), 2),
+    (5, 5, 3, 3, (2, 2), 3, (0, 0), 1),
+    (4, 4, 33, 130, (3, 3), 1, (1, 1), 1),
+    (8, 8, 4, 6, (4, 4), 2, (1, 1), 1),
+]
+KINDS = list(product((0.1, 0.9), (True, False), ("f8", "f4")))
+
+
+def numbers(rate: float, ones: bool, kind: str, *shape: int) -> np.ndarray:
+    random = np.random.default_rng(shape[-1])
+    return ((random.random(shape) < rate) * (1.0 if ones else random.normal(size=shape))).astype(
+        kind
+    )
+
+
+def full(case: tuple) -> tuple[int, ...]:
+    height, width, inputs, outputs, (kh, kw), stride, (ph, pw), dilation = case
+    rows = (height + 2 * ph - dilation * (kh - 1) - 1) // stride + 1
+    columns = (width + 2 * pw - dilation * (kw - 1) - 1) // stride + 1
+    return (height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, 1)
+
+
+def seen(shape: tuple[int, ...]):
+    """All pairs of an output pixel and an input pixel, and the weight between them."""
+    height, width, _, rows, columns, _, kh, kw, stride, ph, pw, dilation, _ = shape
+    for r, c, k, m in product(range(rows), range(columns), range(kh), range(kw)):
+        y, q = r * stride + k * dilation - ph, c * stride + m * dilation - pw
+        if 0 <= y < height and 0 <= q < width:
+            yield (r, c), (y, q), (k, m)
+
+
+def lists(x: np.ndarray, channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    at, of = np.empty(x.size + SPARE, np.uint32), np.empty(x.size + SPARE, x.dtype)
+    start = np.empty(x.size // channels + 1, np.int64)
+    primitives.pixel_events(x, at, of, start, channels)
+    return at, of, start
+
+
+@pytest.mark.parametrize(("rate", "ones", "kind"), KINDS)
+def test_convolutions_their_transposes_and_their_weight_products(
+    rate: float, ones: bool, kind: str
+) -> None:
+    tolerance = 1e-10 if kind == "f8" else 2e-3
+    for case in SHAPES:
+        shape = full(case)
+        height, width, inputs, rows, columns, outputs, kh, kw, *_ = shape
+        given = np.array(shape)
+        w = np.random.default_rng(1).normal(size=(kh, kw, inputs, outputs)).astype(kind)
+        x, a = (
+            numbers(rate, ones, kind, height, width, inputs),
+            numbers(rate, ones, kind, rows, columns, outputs),
+        )
+        z, s = numbers(rate, ones, kind, 3, 4, x.size), numbers(0.8, False, kind, 3, 4, a.size)
+        s[1, 2] = 0  # nothing to learn there
+        out, back, total = np.zeros(a.shape), np.zeros(x.shape), np.zeros(w.shape)
+        for to, source, weight in seen(shape):
+            out[to] += x[source].astype(float) @ w[weight]
+            back[source] += w[weight].astype(float) @ a[to]
+            pre = z.reshape(12, *x.shape)[:, *source].astype(float)
+            total[weight] += pre.T @ s.reshape(12, *a.shape)[:, *to]
+        assert np.abs(out).max() > 1
+        laid, turned = np.empty(w.size, kind), np.empty(w.size, kind)
+        primitives.panels(w.ravel(), laid, kh * kw * inputs, outputs)
+        primitives.turned_panels(w.ravel(), turned, kh * kw, inputs, outputs)
+        made = np.empty(a.size, kind)
+        primitives.conv(laid, x.ravel(), *lists(x.ravel(), inputs), made, given)
+        assert np.abs(made.reshape(a.shape) - out).max() < tolerance
+        made = np.empty(x.size, kind)
+        primitives.conv_x(turned, a.ravel(), *lists(a.ravel(), outputs), made, given)
+        assert np.abs(made.reshape(x.shape) - back).max() < tolerance
+        made = np.zeros(w.size, kind)
+        primitives.conv_product(made, s, z, given)
+        assert np.abs(made.reshape(w.shape) - total).max() < 5 * tolerance
+
+
+@pytest.mark.parametrize(("rate", "ones", "kind"), KINDS)
+@pytest.mark.parametrize("post", [1, 7, 64, 130, 211])
+def test_dense_products(rate: float, ones: bool, kind: str, post: int) -> None:
+    tolerance = 1e-10 if kind == "f8" else 2e-3
+    x, w = (
+        numbers(rate, ones, kind, 50),
+        np.random.default_rng(1).normal(size=(50, post)).astype(kind),
+    )
+    at, of = np.empty(50 + SPARE, np.uint32), np.empty(50 + SPARE, kind)
+    laid, plainly, paneled = np.empty(w.size, kind), np.empty(post, kind), np.empty(post, kind)
+    primitives.panels(w.ravel(), laid, 50, post)
+    count = primitives.events(x, at, of)
+    assert count == np.count_nonzero(x)
+    primitives.gather(w.ravel(), at, of, count, plainly)
+    primitives.gather_panels(laid, at, of, count, paneled)
+    assert np.abs(plainly - x.astype(float) @ w).max() < tolerance
+    assert plainly.tobytes() == paneled.tobytes()
+    z, a = numbers(rate, ones, kind, 5, 60, 50), numbers(0.9, False, kind, 5, 60, post)
+    total = np.zeros(w.size, kind)
+    primitives.dense_product(total, a, z, np.array([50, post]))
+    want = np.einsum("tbi,tbj->ij", z.astype(float), a)
+    assert np.abs(total.reshape(w.shape) - want).max() < 10 * tolerance
+
+
+def test_events_are_listed_in_order_whatever_their_number() -> None:
+    for kind, rate in product(("f4", "f8"), (0, 0.2, 1)):
+        x = numbers(rate, False, kind, 1003)
+        at, of = np.empty(1003 + SPARE, np.uint32), np.empty(1003 + SPARE, kind)
+        count = primitives.events(x, at, of)
+        assert (at[:count] == np.flatnonzero(x)).all()
+        assert (of[:count] == x[np.flatnonzero(x)]).all()
+
+
+def test_the_exponential_is_right_to_a_digit_of_the_last_place() -> None:
+    x = np.concatenate(
+        [np.linspace(-745, 709.7, 5001), [0, -0.0, 1e-300, 800, -800, np.inf, -np.inf]]
+    )
+    with np.errstate(over="ignore"):
+        want = np.exp(x)
+    made = np.array([primitives.exp_of(v) for v in x])
+    finite = np.isfinite(want)
+    assert (made[~finite] == want[~finite]).all()
+    assert (np.abs(made[finite] - want[finite]) <= np.spacing(want[finite])).all()
+    assert np.isnan(primitives.exp_of(np.nan))
+
+
+def test_plain_python_has_all_that_compiled_code_calls() -> None:
+    for name in ("add_dots", "add_listed", "add_products", "add_scaled_listed", "list_events"):
+        assert callable(getattr(plain, name))
+        assert callable(getattr(vectors, name))
