@@ -11,6 +11,7 @@ from snc.console import (
     STOPPED,
     WRONG,
     backend_option,
+    device_option,
     dtype_option,
     json_option,
     root_option,
@@ -30,6 +31,7 @@ from snc.console import (
 @backend_option
 @dtype_option
 @threads_option
+@device_option
 @root_option
 @click.option(
     "--out",

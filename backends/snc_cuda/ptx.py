@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,36 +16,66 @@ from snc_cuda.code import MANY, ONE, Kernel
 from snc_cuda.driver import CudaEmitted, emit_graph
 
 
-def compiled(
-    source: KernelSource, architecture: str, known: dict[str, str] | None = None
-) -> Iterator[tuple[str, str]]:
-    """The name and PTX of every kernel of a program, for an architecture such as `sm_90`.
+@dataclass(frozen=True)
+class Entry:
+    """A kernel as the compiler gets it: its function, the types of its arguments, and threads of a block at most."""
 
-    known: PTX of kernels by their text and types, which is used and added to; nothing is known by default.
-    """
-    found = re.fullmatch(r"sm_(\d+)(\d)", architecture)
-    if not found:
-        raise BackendError(f"`{architecture}` is no architecture; say `sm_80` or `sm_90`")
-    capability = int(found[1]), int(found[2])
+    name: str
+    function: Any
+    types: tuple[Any, ...]
+    threads: int
+
+    @property
+    def code(self) -> tuple[Any, ...]:
+        """All that the compiler reads but the names of kernel, arrays and variables, which bytecode knows by number.
+
+        Other names mean the same in all emitted texts of a precision.
+        """
+        made, precision = self.function.__code__, self.function.__globals__["F"]
+        numbers = tuple((type(c), repr(c)) for c in made.co_consts)
+        return made.co_code, numbers, made.co_names, precision, self.types, self.threads
+
+    def ptx(self, architecture: str) -> str:
+        """The kernel compiled for an architecture such as `sm_90`."""
+        from numba import cuda
+
+        cc = capability(architecture)
+        with device_of(cc):
+            text, _ = cuda.compile_ptx(self.function, self.types, cc=cc, launch_bounds=self.threads)
+        return str(text)
+
+
+def compiled(source: KernelSource, architecture: str) -> Iterator[tuple[str, str]]:
+    """The name and PTX of every kernel of a program, for an architecture such as `sm_90`."""
+    capability(architecture)
+    for entry in entries(source):
+        yield entry.name, entry.ptx(architecture)
+
+
+def entries(source: KernelSource) -> list[Entry]:
+    """All kernels of a program."""
     # Imported here: everything else works without numba-cuda.
-    from numba import config, cuda
+    from numba import config
 
     if config.ENABLE_CUDASIM:
         raise BackendError("the simulator compiles nothing; unset NUMBA_ENABLE_CUDASIM")
-    text, known = load_file(written(source.text)), {} if known is None else known
+    text, dtype = load_file(written(source.text)), source.program.dtype
+    found = []
     for name, graph in graphs(source.program):
         emitted = emit_graph(name, graph)
         for kernel in emitted.kernels:
-            given = signature(kernel, emitted, source.program.dtype)
-            same = f"{architecture} {given} {source.program.dtype} {bare(kernel)}"
-            if same not in known:
-                bounds = ONE if kernel.way == "one" else MANY
-                function = getattr(text, kernel.name).py_func
-                with device_of(capability):
-                    known[same], _ = cuda.compile_ptx(
-                        function, given, cc=capability, launch_bounds=bounds
-                    )
-            yield kernel.name, known[same]
+            function = getattr(text, kernel.name).py_func
+            threads = ONE if kernel.way == "one" else MANY
+            found.append(Entry(kernel.name, function, signature(kernel, emitted, dtype), threads))
+    return found
+
+
+def capability(architecture: str) -> tuple[int, int]:
+    """The numbers of an architecture. Raises BackendError."""
+    found = re.fullmatch(r"sm_(\d+)(\d)", architecture)
+    if not found:
+        raise BackendError(f"`{architecture}` is no architecture; say `sm_80` or `sm_90`")
+    return int(found[1]), int(found[2])
 
 
 @contextmanager
@@ -58,12 +89,6 @@ def device_of(capability: tuple[int, int]) -> Iterator[None]:
         yield
     finally:
         dispatcher.get_current_device = before
-
-
-def bare(kernel: Kernel) -> str:
-    """A kernel's text without its name and comments."""
-    code = [line.split("  # ")[0] for line in kernel.text().splitlines()]
-    return "\n".join(code).replace(f"def {kernel.name}(", "def (")
 
 
 def signature(kernel: Kernel, emitted: CudaEmitted, dtype: str) -> tuple[Any, ...]:
