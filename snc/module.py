@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,4 +77,13 @@ class Module(Protocol):
 
     def memory(self, steps: int, batch: int) -> int:
         """Bytes of all buffers for sequences of this size, store and feed not included."""
+        ...
+
+
+@runtime_checkable
+class Uploads(Protocol):
+    """A module whose memory is elsewhere, and which can copy a batch there while another one runs."""
+
+    def upload(self, feed: Feed, *, learning: bool) -> None:
+        """Copy the feed that comes next, in a thread beside the one that runs sequences."""
         ...

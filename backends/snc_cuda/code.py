@@ -65,11 +65,13 @@ class Launch:
 
     def line(self) -> str:
         """The call as code of the driver."""
-        widths = list(dict.fromkeys(self.widths)) or ["1"]
-        width = widths[0] if len(widths) == 1 else f"max({', '.join(widths)})"
         values = dict(self.values)
         numbers = [values.get(n, n) for n in self.kernel.numbers]
         given = ", ".join([*numbers, *self.kernel.arrays])
+        if self.kernel.way == "tiles":
+            return f"tiles({self.kernel.name}, {', '.join(self.widths)}, {given})"
+        widths = list(dict.fromkeys(self.widths)) or ["1"]
+        width = widths[0] if len(widths) == 1 else f"max({', '.join(widths)})"
         return f"{self.kernel.way}({self.kernel.name}, {width}, {self.kernel.rows}, {given})"
 
 
@@ -190,8 +192,16 @@ class CudaCode(GraphCode):
 
     def _step(self, name: str, f: CudaFunction, part: Part, rows: str) -> Launch:
         """One part at one step, over many blocks."""
+        return self._many(name, f, part, rows, ("t", "k", "T", "B"))
+
+    def _many(
+        self, name: str, f: CudaFunction, part: Part, rows: str, numbers: Sequence[str]
+    ) -> Launch:
+        """One part over many blocks, or over the tiles that it is made of."""
         body = [*controls(f, part.lines), *part.lines]
-        kernel = self.add(name, "many", rows, ("t", "k", "T", "B"), body)
+        if part.tiles:
+            return Launch(self.add(name, "tiles", "1", numbers, body), part.tiles)
+        kernel = self.add(name, "many", rows, numbers, body)
         return Launch(kernel, tuple(w for w, _ in part.loops), steps_of(part.loops, GRID))
 
     def launches(self, f: CudaFunction, numbers: Sequence[str] = ("T", "B")) -> list[Launch]:
@@ -207,8 +217,7 @@ class CudaCode(GraphCode):
         made = []
         for k, part in enumerate(parts):
             name = f.name if len(parts) == 1 else f"{f.name}_{k}"
-            kernel = self.add(name, "many", "1", numbers, [*controls(f, part.lines), *part.lines])
-            made.append(Launch(kernel, tuple(w for w, _ in part.loops), steps_of(part.loops, GRID)))
+            made.append(self._many(name, f, part, "1", numbers))
         return made
 
     def refresh(self) -> list[Launch]:
@@ -258,7 +267,7 @@ def inside(way: str, rows: str) -> list[str]:
     if way == "whole":
         return []
     if way == "tiles":
-        return [*head, "lane = cuda.threadIdx.x"]
+        return ["lane = cuda.threadIdx.x"]
     if way == "one":
         return [*head, "first, stride = cuda.threadIdx.x, cuda.blockDim.x"]
     return [*head, "first, stride = cuda.grid(1), cuda.gridsize(1)"]
@@ -277,6 +286,8 @@ def controls(f: Function, lines: Iterable[str]) -> list[str]:
 
 def whole_in_one(parts: Sequence[Part]) -> bool:
     """Whether one block is as fast as launches over many: a rule on sizes, the same for every run."""
+    if any(part.tiles for part in parts):
+        return False
     loops = [loop for part in parts for loop in part.loops]
     return steps_of(loops, ONE) <= LAUNCH * len(parts)
 

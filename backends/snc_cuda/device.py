@@ -13,9 +13,16 @@ SIMULATED = bool(config.ENABLE_CUDASIM)
 
 SIDE = 2 if SIMULATED else 16  # threads along each side of a tile
 WIDE = 4 * SIDE  # weights along each side of a tile
-DEPTH = 4 if SIMULATED else 16  # rows of a strip in shared memory
+DEPTH = SIDE  # terms of a strip in shared memory
+PADDED = (
+    WIDE + 1
+)  # a strip may be written across its rows, and then by no two threads into one bank
 
 if SIMULATED:  # the simulator knows no intrinsics; Python contracts nothing
+    import sys
+    import threading
+
+    from numba.cuda.simulator.kernelapi import FakeCUDAShared
 
     def mul_s(x, y):
         """x * y in single precision."""
@@ -34,6 +41,22 @@ if SIMULATED:  # the simulator knows no intrinsics; Python contracts nothing
         return x * y + z
 
     one_block = many_blocks = cuda.jit
+    lock = threading.Lock()
+
+    def shared_array(block, shape, dtype, alignment=None):
+        """The array of a block that a line asks for; the simulator's own gives two threads at once one each.
+
+        In double precision a memory view, as all arrays there (see snc_cuda/memory.py).
+        """
+        frame = sys._getframe(1)
+        place = frame.f_code.co_filename, frame.f_lineno
+        with lock:
+            if place not in block._allocations:
+                made = np.empty(shape, dtype)
+                block._allocations[place] = made.data if dtype is np.float64 else made
+            return block._allocations[place]
+
+    FakeCUDAShared.array = shared_array
 
     def device(function):
         """A function of the device is a function."""
@@ -113,6 +136,7 @@ def tap_weight(j, place, reach, total):
 
 __all__ = [
     "DEPTH",
+    "PADDED",
     "SIDE",
     "SIMULATED",
     "WIDE",

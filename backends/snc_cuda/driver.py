@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from snc.codegen.arrays import Arrays, ArraySpec, length, widths
@@ -15,7 +16,7 @@ from snc_cuda.code import CudaCode, Kernel, Launch, StageCalls, fill, loops_of
 from snc_cuda.function import CudaFunction
 from snc_cuda.gates import Gates, due_text
 from snc_cuda.sums import collect
-from snc_cuda.whole import call, fits, rendered, section
+from snc_cuda.whole import STEPS, call, fits, rendered, section
 
 KEPT = ("state", "carry")  # a stage keeps a state itself, or takes it over from a later stage
 
@@ -44,9 +45,7 @@ def emit_graph(name: str, graph: Graph) -> CudaEmitted:
     body = "\n\n".join([*(k.text() for k in code.kernels), text])
     rates = tuple(code.arrays.rates)
     kernels = tuple(code.kernels)
-    return CudaEmitted(
-        name, body, specs, rates, plan.chunk, graph, recorded, kernels, fits(driver.calls)
-    )
+    return CudaEmitted(name, body, specs, rates, plan.chunk, graph, recorded, kernels, driver.whole)
 
 
 @dataclass
@@ -56,6 +55,17 @@ class Driver:
     code: CudaCode
     w: Writer = field(default_factory=Writer)
     calls: list[Launch] = field(default_factory=list)
+    often: int = 0  # launches in a sequence of STEPS steps
+
+    @property
+    def whole(self) -> bool:
+        """Whether one kernel does all."""
+        return fits(self.calls, self.often)
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks such a sequence has."""
+        return -(-STEPS // (self.code.plan.chunk or STEPS))
 
     @property
     def gates(self) -> Gates:
@@ -75,7 +85,7 @@ class Driver:
         stages = [code.stage(k) for k in range(len(plan.stages)) if plan.stages[k]]
         refresh = code.refresh()
         w.depth = 1
-        self.launch(refresh)
+        self.launch(refresh, 1)
         between = Writer()
         self.w = between
         between.depth = 2
@@ -83,14 +93,14 @@ class Driver:
             self._stage(stage)
         self._learn(graph, refresh)
         self.w = w
-        self.launch(self._begin())  # last, when all arrays are known
+        self.launch(self._begin(), 1)  # last, when all arrays are known
         with w.block("for t0 in range(0, T, K)"):
             w("t1 = min(t0 + K, T)")
             w("steps = t1 - t0")
             self.launch(self._before())
             w.lines += between.lines
             self.launch(self._carry())
-        if fits(self.calls):
+        if self.whole:
             self._whole()
         head = f"def {code.name}(one, many, tiles, T, B, K, want, {', '.join(self.used)}):"
         host = rendered(w.lines, self.calls, lambda launch: [launch.line()])
@@ -113,21 +123,22 @@ class Driver:
         )
         self.code.kernels.append(kernel)
 
-    def launch(self, launches: list[Launch]) -> None:
-        """Lines that launch kernels."""
+    def launch(self, launches: Sequence[Launch], times: int = 0) -> None:
+        """Lines that launch kernels, once for each chunk unless another number is given."""
         for each in launches:
             self.w(call(len(self.calls)))
             self.calls.append(each)
+            self.often += times or self.chunks
 
     def _stage(self, stage: StageCalls) -> None:
-        self.launch([*stage.before])
+        self.launch(stage.before)
         if not stage.at_every_step:
-            self.launch([*stage.launches])
+            self.launch(stage.launches)
             return
         order = "range(t1 - 1, t0 - 1, -1)" if stage.backward else "range(t0, t1)"
         with self.w.block(f"for t in {order}"):
             self.w("k = t - t0")
-            self.launch([*stage.launches])
+            self.launch(stage.launches, STEPS)
 
     # before and between -------------------------------------------------------------------------------
 

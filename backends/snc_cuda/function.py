@@ -31,10 +31,14 @@ NAMED = re.compile(r"[A-Za-z_]\w*(?=\[)")
 
 @dataclass(frozen=True)
 class Part:
-    """Code between two barriers. loops: how many owners each has, and how many steps one of them takes."""
+    """Code between two barriers. loops: how many owners each has, and how many steps one of them takes.
+
+    tiles: rows and columns of the matrix of which each block makes tiles here, if it is one.
+    """
 
     lines: tuple[str, ...]
     loops: tuple[tuple[str, int], ...]
+    tiles: tuple[str, ...] = ()
 
     @cached_property
     def written(self) -> frozenset[str]:
@@ -48,8 +52,10 @@ class Part:
         return frozenset(n for line in self.lines for n in NAMED.findall(line.split("  # ")[0]))
 
     def follows(self, other: Part) -> bool:
-        """Whether a barrier is needed between another part and this one behind it."""
-        return bool(other.written & self.named or self.written & other.named)
+        """Whether a barrier is needed between another part and this one behind it; tiles are kernels of their own."""
+        return bool(
+            self.tiles or other.tiles or other.written & self.named or self.written & other.named
+        )
 
 
 def merged(parts: Iterable[Part]) -> list[Part]:
@@ -188,6 +194,11 @@ class CudaFunction(Function):
             loops = tuple((width, self.work) for width in self.spread_over)
             self.parts.append(Part(tuple(self.body.lines), loops))
             self.body.lines, self.spread_over, self.work = [], [], 1
+
+    def tiled(self, lines: Sequence[str], down: str, across: str) -> None:
+        """A matrix that is made by tiles."""
+        self.cut()
+        self.parts.append(Part(tuple(lines), (), (down, across)))
 
     def barriers(self) -> list[Part]:
         """All that was written, with barriers where they are needed."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from snc.graph.geometry import Geometry
 from snc.graph.graph import Node
 from snc_cuda.pools import extent_of
-from snc_cuda.products import owned, places, reader, shape_of
+from snc_cuda.products import owned, places, reader
+from snc_cuda.shapes import shape_of
 
 if TYPE_CHECKING:
     from snc_cuda.function import CudaFunction

@@ -12,22 +12,25 @@ from snc_cuda.card import free_memory
 
 
 class DeviceMemory:
-    """Arrays on the device."""
+    """Arrays on the device, which are copied and worked on in one stream: another one may copy meanwhile."""
 
     def __init__(self, cuda: Any) -> None:
         self.cuda = cuda
+        self.stream = cuda.stream()
 
     def new(self, value: Any) -> Any:
         """A copy of an array."""
-        return self.cuda.to_device(value)
+        return self.cuda.to_device(value, stream=self.stream)
 
     def write(self, array: Any, value: Any) -> None:
         """Overwrite an array."""
-        array.copy_to_device(value.reshape(array.shape))
+        array.copy_to_device(value.reshape(array.shape), stream=self.stream)
 
     def read(self, array: Any) -> Any:
         """A copy on the host."""
-        return array.copy_to_host()
+        value = array.copy_to_host(stream=self.stream)
+        self.stream.synchronize()
+        return value
 
 
 class HostMemory:
@@ -35,6 +38,8 @@ class HostMemory:
 
     Elements are Python's numbers, so this is for double precision.
     """
+
+    stream = 0
 
     def new(self, value: Any) -> Any:
         """A copy of an array."""

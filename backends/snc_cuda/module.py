@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import sys
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -18,6 +19,7 @@ from snc.codegen.kernel import KernelSource, load_file, written
 from snc.codegen.run import MADE, Run, graphs
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
+from snc_cuda.ahead import Ahead
 from snc_cuda.card import select
 from snc_cuda.code import GRID, MANY, ONE
 from snc_cuda.driver import CudaEmitted, emit_graph
@@ -89,16 +91,23 @@ class CudaModule:
 
     def learn(self, store: Store, feed: Feed, *, gradients: bool = False) -> Outcome:
         """Run one sequence with learning."""
-        return self.runs.get("learn", self.runs["evaluate"])(store, feed, gradients)
+        return self.run(True)(store, feed, gradients)
 
     def evaluate(self, store: Store, feed: Feed) -> Outcome:
         """Run one sequence without learning."""
-        return self.runs["evaluate"](store, feed, False)
+        return self.run(False)(store, feed, False)
 
     def memory(self, steps: int, batch: int) -> int:
         """Bytes of all arrays for sequences of this size, stored and fed ones not included."""
-        run = self.runs.get("learn", self.runs["evaluate"])
-        return run.memory(steps, batch)
+        return self.run(True).memory(steps, batch)
+
+    def upload(self, feed: Feed, *, learning: bool) -> None:
+        """Copy the feed that comes next, in a thread beside the one that runs sequences."""
+        self.run(learning).upload(feed)
+
+    def run(self, learning: bool) -> CudaRun:
+        """What runs a sequence."""
+        return self.runs.get("learn" if learning else "evaluate", self.runs["evaluate"])
 
 
 class CudaRun(Run):
@@ -118,29 +127,32 @@ class CudaRun(Run):
         self.written = {w.stored for w in emitted.graph.writes}
         self.simulated: bool = text.SIMULATED
         self.threads = (3, 2) if self.simulated else (ONE, MANY)
-        self.arrays: DeviceMemory | HostMemory = DeviceMemory(cuda)
         if not self.simulated:
             select(cuda)
-            return
-        if dtype == "float64":
+        self.arrays: DeviceMemory | HostMemory = DeviceMemory(cuda)
+        if self.simulated and dtype == "float64":
             self.arrays = HostMemory()
+        self.ahead = self.nothing_ahead()
+        if not self.simulated:
+            return
         sys.setswitchinterval(1e-4)  # its threads are Python's and wait for each other's turns
 
     def one(self, kernel: Any, width: int, rows: int, *arguments: Any) -> None:
         """Launch a kernel with one block for each row, as wide as its widest loop."""
-        kernel[(1, rows), self.block(width, self.threads[0])](*arguments)
+        kernel[(1, rows), self.block(width, self.threads[0]), self.arrays.stream](*arguments)
 
     def many(self, kernel: Any, width: int, rows: int, *arguments: Any) -> None:
         """Launch a kernel over so many places in each row."""
         threads = self.block(width, self.threads[1])
         blocks = min(-(-width // threads), 2 if self.simulated else 65535)
-        kernel[(blocks, rows), threads](*arguments)
+        kernel[(blocks, rows), threads, self.arrays.stream](*arguments)
 
     def tiles(self, kernel: Any, rows: int, columns: int, *arguments: Any) -> None:
-        """Launch a kernel over the tiles of a matrix."""
+        """Launch a kernel over the tiles of a matrix of so many rows and columns."""
         side = 2 if self.simulated else 16
         blocks = -(-rows // (4 * side)) * -(-columns // (4 * side))
-        kernel[min(blocks, 2 if self.simulated else 65535), side * side](*arguments)
+        blocks = min(blocks, 2 if self.simulated else 65535)
+        kernel[blocks, side * side, self.arrays.stream](*arguments)
 
     def together(self) -> int:
         """How many blocks work on a whole sequence: as many as can wait for each other and have work."""
@@ -165,23 +177,38 @@ class CudaRun(Run):
         steps, batch = feed.steps, feed.batch
         if self.size != (steps, batch):
             self.kept, self.size = {}, (steps, batch)
+            self.ahead = self.nothing_ahead()
             refuse_too_large(self.cuda, self.sizes(steps, batch), steps, batch)
         updates = steps if gradients else 1
-        host: dict[str, Any] = {}
-        arrays: dict[str, Any] = {}
+        arrays: dict[str, Any] = dict(self.ahead.arrays(feed))
+        host: dict[str, Any] = dict.fromkeys(arrays)
         for spec in self.emitted.specs:
-            host[spec.name], arrays[spec.name] = self.both(spec, store, feed, updates)
+            if spec.name not in arrays:
+                host[spec.name], arrays[spec.name] = self.both(spec, store, feed, updates)
         for name, state in self.kept_states:
             value = np.ascontiguousarray(self.places(state, store), self.kind(self.spec(name)))
             self.arrays.write(arrays[name], value)
         numbers = (steps, batch, self.chunk(steps), gradients)
         given = [arrays[s.name] for s in self.emitted.specs]
         if self.whole is not None:
-            self.whole[self.together(), self.threads[1]](*numbers, *given)
+            self.whole[self.together(), self.threads[1], self.arrays.stream](*numbers, *given)
         else:
             self.driver(self.one, self.many, self.tiles, *numbers, *given)
         self.back(store, host, arrays)
         return self.outcome(host, gradients)
+
+    def nothing_ahead(self) -> Ahead:
+        """Where the fields of the next batch go."""
+        return Ahead(None if self.simulated else self.cuda, self.arrays.new, self.size)
+
+    def upload(self, feed: Feed) -> None:
+        """Copy the fields of the batch that comes next; one of another size is left to its own turn."""
+        ahead, seen = self.ahead, copy(self)  # the other thread may come to another size
+        if ahead.size != (feed.steps, feed.batch):
+            return
+        seen.size = ahead.size
+        fields = [s for s in self.emitted.specs if s.role == "field"]
+        ahead.send(feed, {s.name: seen.field(s, feed) for s in fields})
 
     def spec(self, name: str) -> ArraySpec:
         """An array's description."""
@@ -209,8 +236,13 @@ class CudaRun(Run):
             places[...] = self.arrays.read(arrays[name]).reshape(places.shape)
 
     def sizes(self, steps: int, batch: int) -> dict[str, int]:
-        """Bytes on the device by array: all of them are there at once, so that their sum is the peak."""
+        """Bytes on the device by array: all of them are there at once, so that their sum is the peak.
+
+        Fields are there three times: as the first batch of this size brought them, and in two places for others.
+        """
         return {
-            s.name: math.prod(self.shape(s, steps, batch)) * int(np.dtype(self.kind(s)).itemsize)
+            s.name: math.prod(self.shape(s, steps, batch))
+            * int(np.dtype(self.kind(s)).itemsize)
+            * (3 if s.role == "field" else 1)
             for s in self.emitted.specs
         }

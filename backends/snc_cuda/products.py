@@ -8,16 +8,20 @@ one place where the CPU may contract too (SEMANTICS 10.1).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from snc.codegen.arrays import lead, length
 from snc.graph.geometry import Geometry
 from snc.graph.graph import SAMPLE, Axes, Node, size
+from snc_cuda.shapes import At, Shape, shape_of
+from snc_cuda.tiles import Factors, Tile, windows
 
 if TYPE_CHECKING:
     from snc_cuda.function import CudaFunction
 
-At = Callable[[str], str]
+
+CHANNELS, TERMS = 32, 64  # of a product that fills tiles
+LARGE = 1 << 20  # multiplications for one sample from which on tiles pay
 
 
 def places(f: CudaFunction, axes: Axes) -> tuple[list[tuple[str, str]], str]:
@@ -81,6 +85,10 @@ def project(f: CudaFunction, node: Node, out: str) -> None:
         return
     m = shape_of(g)
     down = (g.kind == "conv") != back
+    if lead(node.axes) is not None and by_tiles(m, down):
+        f.fma = "fma_d" if wide else "fma_f"
+        _tiled(f, node, out, wide, lambda t: windows(t, m, x, w, down), down)
+        return
     f.work = m.kh * m.kw * (m.mine if down else m.per)
     owned(f, node, out, wide, lambda: (_down if down else _up)(f, m, w, x, not back))
 
@@ -106,43 +114,6 @@ def _dense(f: CudaFunction, g: Geometry, w: At, x: At, back: bool) -> None:
     pre, post = size(g.pre), size(g.post)
     with f.body.block(f"for j in range({post if back else pre})"):
         _term(f, x("j"), w(f"j * {pre if back else post} + i"), not back)
-
-
-class Shape(NamedTuple):
-    """The numbers of a convolution from `height x width x inputs` to `rows x columns x outputs`."""
-
-    height: int
-    width: int
-    inputs: int
-    rows: int
-    columns: int
-    outputs: int
-    kh: int
-    kw: int
-    stride: int
-    ph: int
-    pw: int
-    dilation: int
-    groups: int
-
-    @property
-    def mine(self) -> int:
-        """Inputs of a group."""
-        return self.inputs // self.groups
-
-    @property
-    def per(self) -> int:
-        """Outputs of a group."""
-        return self.outputs // self.groups
-
-
-def shape_of(g: Geometry) -> Shape:
-    """The convolution of a geometry; that of a transposed one goes from post to pre."""
-    big, small = ("pre", "post") if g.kind == "conv" else ("post", "pre")
-    return Shape(
-        *g.extent(big), g.channels(big), *g.extent(small), g.channels(small), *g.kernel, g.stride,
-        *g.padding, g.dilation, g.groups,
-    )  # fmt: skip
 
 
 def _within(group: str, i: str, n: int) -> str:
@@ -212,6 +183,36 @@ def _up(f: CudaFunction, m: Shape, w: At, x: At, sparse: bool) -> None:
                         w(f"(at * {m.outputs} + {out}) * {m.mine} + {inner}"),
                         sparse,
                     )
+
+
+def by_tiles(m: Shape, down: bool) -> bool:
+    """Whether a convolution is made by tiles: a rule on sizes. Tiles are full, and blocks enough."""
+    pixels, terms, channels = m.product(down)
+    if m.groups > 1 or (not down and m.stride > 1):  # most terms would be zeros
+        return False
+    return channels >= CHANNELS and terms >= TERMS and pixels * channels * terms >= LARGE
+
+
+def _tiled(
+    f: CudaFunction,
+    node: Node,
+    out: str,
+    wide: bool,
+    factors: Callable[[Tile], Factors],
+    down: bool,
+) -> None:
+    """The values of a convolution for the pixels of all samples, by tiles."""
+    pixels, terms, channels = shape_of(node.get("geometry")).product(down)
+    kind, target = ("D" if wide else "F"), ("D" if f.wide[node.name] else "F")
+    tile = Tile(f"B * {pixels}", str(channels), str(terms), kind, f.fma)
+    first = "b, " if rows(f, node.axes) else ""
+
+    def stored(u: int, v: int) -> list[str]:
+        place = f"e{u} % {pixels} * {channels} + j + column + {v} * SIDE"
+        value = f"s{u}{v}" if kind == target else f"{target}(s{u}{v})"
+        return [f"b = e{u} // {pixels}", f"{f.at(out, first + place)} = {value}"]
+
+    f.tiled(tile.lines(factors(tile), stored), tile.down, tile.across)
 
 
 # Products of weights ------------------------------------------------------------------------------------

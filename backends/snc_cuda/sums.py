@@ -12,14 +12,16 @@ from snc.graph.graph import Node, size
 from snc.program.demand import at_first
 from snc_cuda.code import GRID, SAMPLES, CudaCode, Launch
 from snc_cuda.function import CudaFunction
-from snc_cuda.products import At, shape_of, weight_place, weight_terms
-from snc_cuda.tiles import Tile
+from snc_cuda.products import weight_place, weight_terms
+from snc_cuda.shapes import At, shape_of
+from snc_cuda.tiles import AREA, Tile, dense, pictures
 
 NUMBERS = ("t0", "steps", "T", "B")
 
 
 OWNERS = 1 << 17  # threads that keep a large card busy
-TILED = 1 << 18  # weights that are enough for tiles, of which each has 4096
+TILED = 1 << 18  # weights of a dense projection that are enough for tiles, of which each has 4096
+BLOCKS = 256  # tiles that keep a large card busy
 ROWS = 1024  # terms of each weight from which on tiles pay
 
 
@@ -102,11 +104,13 @@ class Product:
 
     def launches(self) -> list[Launch]:
         """By tiles where both factors are dense, else by owners, who skip silent places; few of them share."""
-        n = size(self.value.axes)
+        n, kind = size(self.value.axes), self.geometry.kind
         self.f.fma = "fma_d" if self.inner else "fma_f"
-        large = self.geometry.kind == "dense" and n >= TILED and self.terms_of_one() >= ROWS
-        if large and not self.first and not silent(self.f, self.names[1]):
+        many = not self.first and self.terms_of_one() >= ROWS
+        if many and kind == "dense" and n >= TILED and not silent(self.f, self.names[1]):
             return self.by_tiles()
+        if many and kind != "dense" and n >= AREA and shape_of(self.geometry).groups == 1:
+            return self.by_shared_tiles(n)
         return self.by_slices(n) if n < OWNERS else self.by_owners()
 
     def terms(self, samples: str) -> None:
@@ -152,12 +156,8 @@ class Product:
 
         S depends on the number of weights and samples only, so that bits do too.
         """
-        f, code, most = self.f, self.code, -(-OWNERS // n)
-        part = "m_" + self.total[2:]
-        code.arrays.add(
-            part, "part", self.value.name, (str(most), str(n)), "D" if self.inner else "F"
-        )
-        slices = f"min(B, {most})"
+        f, most = self.f, -(-OWNERS // n)
+        part = self.parts(n, most)
 
         def one_slice() -> None:
             f.body(f"total = {'D' if self.inner else 'F'}(0.0)")
@@ -165,27 +165,35 @@ class Product:
             f.body(f"{part}[share, i] = total")
 
         f.spread([("share", "S"), ("i", str(n))], one_slice)
-        first = code.add(f.name, "many", "1", (*NUMBERS, "S"), f.body.lines)
-        f = code.function(f"{f.name}_whole")
+        first = self.code.add(f.name, "many", "1", (*NUMBERS, "S"), f.body.lines)
+        shares = min(SAMPLES, most)
+        steps = -(-self.terms_of_one() // shares) * -(-n * shares // GRID)
+        launch = Launch(first, (f"min(B, {most}) * {n}",), steps, self.shared(most))
+        return [launch, self.together(n, most)]
+
+    def shared(self, most: int) -> tuple[tuple[str, str], ...]:
+        """The number of shares, for a launch."""
+        return (("S", f"min(B, {most})"),)
+
+    def parts(self, n: int, most: int) -> str:
+        """The array of what shares have found."""
+        shape, kind = (str(most), str(n)), "D" if self.inner else "F"
+        return self.code.arrays.add("m_" + self.total[2:], "part", self.value.name, shape, kind)
+
+    def together(self, n: int, most: int) -> Launch:
+        """Add what shares have found, in order."""
+        f = self.code.function(f"{self.f.name}_whole")
+        total = f"{self.total}[i]"
 
         def whole() -> None:
-            f.body(
-                f"total = {self.total}[i]"
-                if self.wide == self.inner
-                else f"total = D({self.total}[i])"
-            )
+            f.body(f"total = {total if self.wide == self.inner else f'D({total})'}")
             with f.body.block("for share in range(S)"):
-                f.body(f"total += {part}[share, i]")
-            f.body(f"{self.total}[i] = {self.sum('total')}")
+                f.body(f"total += {self.parts(n, most)}[share, i]")
+            f.body(f"{total} = {self.sum('total')}")
 
         f.spread([("i", str(n))], whole)
-        then = code.add(f.name, "many", "1", (*NUMBERS, "S"), f.body.lines)
-        given = (("S", slices),)
-        steps = -(-self.terms_of_one() // min(SAMPLES, most)) * -(-n * min(SAMPLES, most) // GRID)
-        return [
-            Launch(first, (f"{slices} * {n}",), steps, given),
-            Launch(then, (str(n),), most, given),
-        ]
+        kernel = self.code.add(f.name, "many", "1", (*NUMBERS, "S"), f.body.lines)
+        return Launch(kernel, (str(n),), most, self.shared(most))
 
     def terms_of_one(self) -> int:
         """How many terms a weight has in a chunk of a batch of ordinary size."""
@@ -200,10 +208,37 @@ class Product:
         """A block adds the terms of a tile of weights, whose factors it keeps in shared memory."""
         pre, post = size(self.geometry.pre), size(self.geometry.post)
         a, z = (operand(self.f, x, self.inner) for x in self.names)
-        tile = Tile(pre, post, "D" if self.inner else "F", self.f.fma)
-        lines = tile.lines(a, z, self.opened, lambda index, text: self.added(index, text))
-        kernel = self.code.add(self.f.name, "tiles", "1", (*NUMBERS,), lines)
+        tile = Tile(str(pre), str(post), "steps * B", "D" if self.inner else "F", self.f.fma)
+
+        def stored(u: int, v: int) -> list[str]:
+            index = f"(i + row + {u} * SIDE) * {post} + j + column + {v} * SIDE"
+            return [self.added(index, f"s{u}{v}")]
+
+        lines = tile.lines(dense(tile, a, z, self.opened), stored)
+        kernel = self.code.add(self.f.name, "tiles", "1", NUMBERS, lines)
         return [Launch(kernel, (str(pre), str(post)))]
+
+    def by_shared_tiles(self, n: int) -> list[Launch]:
+        """The same for a convolution, whose samples are dealt out to shares where it has few tiles."""
+        m, conv = shape_of(self.geometry), self.geometry.kind == "conv"
+        most = max(1, BLOCKS * AREA // n)
+        a, z = (operand(self.f, x, self.inner) for x in self.names)
+        part, down = self.parts(n, most), str(m.kh * m.kw * m.inputs)
+        terms = f"steps * samples * {m.rows * m.columns}"
+        tile = Tile(down, str(m.outputs), terms, "D" if self.inner else "F", self.f.fma)
+
+        def stored(u: int, v: int) -> list[str]:
+            big, small = f"(i + row + {u} * SIDE)", f"j + column + {v} * SIDE"
+            index = f"{big} * {m.outputs} + {small}"
+            if not conv:
+                index = f"({big} // {m.inputs} * {m.outputs} + {small}) * {m.inputs} + {big} % {m.inputs}"
+            return [f"{part}[share, {index}] = s{u}{v}"]
+
+        factors = pictures(tile, m, *((z, a) if conv else (a, z)), self.opened)
+        name, numbers = self.f.name, (*NUMBERS, "S")
+        kernel = self.code.add(name, "tiles", "1", numbers, tile.lines(factors, stored))
+        sizes = (f"min(B, {most}) * {down}", str(m.outputs))
+        return [Launch(kernel, sizes, 0, self.shared(most)), self.together(n, most)]
 
     def added(self, index: str, text: str) -> str:
         """The line that adds a number to the sum."""

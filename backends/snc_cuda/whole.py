@@ -1,9 +1,10 @@
 """A whole sequence in one kernel: the driver, on the device, with a barrier of the whole grid where it launches.
 
 A launch costs the host some 100 us where a kernel takes dozens of arrays, and a network that updates its
-weights at every step has dozens of kernels per step. Where they are small the grid stays on the
+weights at every step has dozens of kernels per step. Where they are many and small the grid stays on the
 device for the whole sequence (a cooperative launch). Its threads are fewer than separate kernels would have:
-where those have much to do they win.
+where those have much to do they win. Where they are launched a few times only, the one kernel would save
+little, and it takes the compiler longer than all of them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from collections.abc import Callable, Sequence
 from snc.codegen.writer import Writer
 from snc_cuda.code import Launch
 
+STEPS = 100  # of a sequence of ordinary length
+FEW = 200  # launches in such a sequence that are no reason for one kernel: 20 ms
+LONG = 40_000  # characters of one kernel; twice as many take the compiler four times as long
 CALL = "\0"  # marks a launch among the lines of a driver
 SMALL = (
     4000  # steps of a thread that take about as long as a launch of many arrays: 100 us at 25 ns
@@ -36,12 +40,17 @@ def rendered(
     return found
 
 
-def fits(calls: Sequence[Launch]) -> bool:
-    """Whether all kernels together are small, and none needs blocks of its own shape: a rule on sizes."""
+def fits(calls: Sequence[Launch], often: int) -> bool:
+    """Whether kernels are launched often, are small, short, and none needs blocks of its own shape: a rule on sizes.
+
+    often: launches in a sequence of STEPS steps.
+    """
     own = any(
         c.kernel.way == "tiles" or (c.kernel.way, c.kernel.rows) == ("many", "B") for c in calls
     )
-    return not own and sum(c.steps for c in calls) <= SMALL * len(calls)
+    length = sum(len(line) for c in calls for line in c.kernel.body)
+    wanted = often > FEW and length <= LONG
+    return wanted and not own and sum(c.steps for c in calls) <= SMALL * len(calls)
 
 
 def section(launch: Launch) -> list[str]:

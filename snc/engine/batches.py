@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snc.diagnostics import DataError
+from snc.engine.fits import refuse_misfit
+from snc.engine.phase import Phase
 from snc.model.plan import Pipeline
-from snc.module import Array, Feed
+from snc.module import Array, Feed, Uploads
 from snc.random import permutation
 
 Indices = NDArray[np.int64]
@@ -61,13 +63,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Feeder:
-    """Makes the feeds of one epoch from a data set."""
+    """Makes the feeds of one epoch from a data set, for a phase if it is named."""
 
     samples: Samples
     epoch: int
     seed: int
     training: bool
     rates: dict[str, float]
+    phase: Phase | None = None
 
     def feed(self, number: int, indices: Indices) -> Feed:
         """The feed of batch `number` with these samples."""
@@ -85,6 +88,20 @@ class Feeder:
             rates=dict(self.rates),
         )
 
+    def where(self, feed: Feed) -> str:
+        """Which batch it is, in words."""
+        of = f"epoch {self.epoch + 1}" if self.training else "the evaluation"
+        return f"batch {feed.number + 1} of {of}"
+
+    def ready(self, number: int, indices: Indices) -> Feed:
+        """A feed that fits the phase, and that is on its way to where the phase runs. Raises DataError."""
+        feed = self.feed(number, indices)
+        if self.phase is not None:
+            refuse_misfit(self.phase.needs, feed, self.where(feed))
+            if isinstance(self.phase.module, Uploads):
+                self.phase.module.upload(feed, learning=self.training)
+        return feed
+
     def feeds(self, batches: Sequence[Indices], first: int = 0) -> Generator[Feed, None, None]:
         """The feeds from batch `first` on, in order; the next is made in a thread meanwhile.
 
@@ -94,11 +111,11 @@ class Feeder:
         if first >= len(batches):
             return
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="snc-data") as pool:
-            coming = pool.submit(self.feed, first, batches[first])
+            coming = pool.submit(self.ready, first, batches[first])
             for number in range(first, len(batches)):
                 feed = coming.result()
                 if number + 1 < len(batches):
-                    coming = pool.submit(self.feed, number + 1, batches[number + 1])
+                    coming = pool.submit(self.ready, number + 1, batches[number + 1])
                 yield feed
 
 

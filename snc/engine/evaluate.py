@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 
 from snc.engine.batches import Feeder, Order, Samples, refuse_empty
-from snc.engine.fits import refuse_misfit
 from snc.engine.initial import first_store, placed
 from snc.engine.measure import Sums, add_outcome, refuse_bad
 from snc.engine.phase import Phase
@@ -29,14 +28,13 @@ def evaluate(
     order = Order(phase.plan.test_batch or phase.plan.batch, limit=limit)
     batches = order.batches(len(samples), seed, epoch)
     refuse_empty(batches, samples, order)
-    feeder = Feeder(samples, epoch, seed, training=False, rates=rates(phase.plan.rates, epoch, {}))
+    now = rates(phase.plan.rates, epoch, {})
+    feeder = Feeder(samples, epoch, seed, training=False, rates=now, phase=phase)
     sums, apart = Sums(), apart_from_training(phase, store, order.size, seed)
     with closing(feeder.feeds(batches)) as feeds:
         for feed in feeds:
-            where = f"batch {feed.number + 1} of the evaluation"
-            refuse_misfit(phase.needs, feed, where)
             outcome = phase.module.evaluate(apart, feed)
-            refuse_bad(outcome, where)
+            refuse_bad(outcome, feeder.where(feed))
             add_outcome(sums, outcome, feed, phase.plan.metrics)
     return sums
 

@@ -13,7 +13,6 @@ from snc.engine import checkpoint
 from snc.engine.batches import Feeder, Indices, Order, Samples, refuse_empty
 from snc.engine.checkpoint import Identity
 from snc.engine.evaluate import evaluate
-from snc.engine.fits import refuse_misfit
 from snc.engine.initial import first_store, placed
 from snc.engine.measure import Sums, add_outcome, refuse_bad
 from snc.engine.phase import Phase, program_hash, spec_hash
@@ -177,13 +176,12 @@ class _Runner:
     ) -> None:
         """Learn the batches of this epoch that are not learned yet."""
         now = rates(phase.plan.rates, standing.epoch, standing.plateaus)
-        feeder = Feeder(samples, standing.epoch, self.identity.seed, training=True, rates=now)
+        epoch, seed = standing.epoch, self.identity.seed
+        feeder = Feeder(samples, epoch, seed, training=True, rates=now, phase=phase)
         with closing(feeder.feeds(batches, first=standing.batch)) as feeds:
             for feed in feeds:
-                where = f"batch {feed.number + 1} of epoch {standing.epoch + 1}"
-                refuse_misfit(phase.needs, feed, where)
                 outcome = phase.module.learn(standing.store, feed)
-                refuse_bad(outcome, where)
+                refuse_bad(outcome, feeder.where(feed))
                 add_outcome(standing.sums, outcome, feed, phase.plan.metrics)
                 standing.batch = feed.number + 1
                 self.watch.batch(feed.batch, standing.sums)

@@ -1,9 +1,9 @@
 """Compiles every kernel of specs to PTX and assembles it, which needs no GPU: `make ptx`.
 
 python tests/backends/ptx_of_all.py sm_80,sm_90 [SPEC...]; without specs, every case of every experiment of
-every shipped file, with tiny made-up data where data must be there. Kernels that are the same but for names are
-compiled once; of what is compiled for several architectures the compiler's first half is done once, since it
-makes the same for all (a test compares). The last line is a JSON object with what was counted.
+every shipped file, with tiny made-up data where data must be there. Kernels that are the same but for names, and
+for numbers that decide nothing, are compiled once; of what is compiled for several architectures the compiler's first
+half is done once, since it makes the same for all (a test compares). The last line is a JSON object of counts.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from snc.program.program import Program
 ROOT = Path(__file__).parents[2]
 FED = {"keyboard": {"input": (8,)}, "masked": {"input": (64,), "label": (), "mask": ()}}
 """The features of recordings that only their owner has."""
+UNROLLED = 32
 
 
 def experiments(paths: Sequence[str], data: Path) -> Iterator[tuple[str, Program]]:
@@ -54,6 +55,22 @@ def experiments(paths: Sequence[str], data: Path) -> Iterator[tuple[str, Program
                 print(
                     f"{path.stem}:{name} is not compiled: {str(error).splitlines()[0]}", flush=True
                 )
+
+
+def form(entry: Entry) -> tuple[Any, ...]:
+    """What a kernel has in common with those that compile as it does: all but larger sizes, and parameters.
+
+    Numbers below UNROLLED remain: by them the compiler decides which loops it unrolls.
+    """
+    code, numbers, *rest = entry.code
+    return (
+        code,
+        *(
+            kind if kind is float or (kind is int and int(n) >= UNROLLED) else n
+            for kind, n in numbers
+        ),
+        *rest,
+    )
 
 
 def ptx_of(entry: Entry, architectures: Sequence[str]) -> list[str]:
@@ -107,12 +124,10 @@ def compile_all(architectures: Sequence[str], paths: Sequence[str], data: Path) 
             continue
         programs.add(source.key)
         every = entries(source)
-        new = [e for e in every if e.code not in seen]
+        new = {form(e): e for e in reversed(every) if form(e) not in seen}
+        seen |= new.keys()
         start = time.perf_counter()
-        for entry in new:
-            if entry.code in seen:
-                continue
-            seen.add(entry.code)
+        for entry in new.values():
             try:
                 for ptx, architecture in zip(
                     ptx_of(entry, architectures), architectures, strict=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from engine_fakes import Toy
 
 from snc.diagnostics import DataError
 from snc.engine.batches import Feeder, Order, refuse_empty
+from snc.program.program import Needs
 
 
 def test_every_sample_comes_once_and_the_order_changes_with_epoch_and_seed():
@@ -71,3 +73,19 @@ def test_a_mistake_in_the_data_reaches_the_reader():
     feeds = Feeder(Broken(20), 0, 0, True, {}).feeds(Order(2).batches(20, 0, 0))
     with pytest.raises(DataError, match="cannot read it"):
         list(feeds)
+
+
+def test_a_module_with_memory_of_its_own_gets_the_next_batch_while_one_runs():
+    class Module:
+        def __init__(self):
+            self.sent = []
+
+        def upload(self, feed, *, learning):
+            self.sent.append((feed.number, learning, threading.current_thread().name[:8]))
+
+    module = Module()
+    phase = SimpleNamespace(module=module, needs=Needs())
+    feeder = Feeder(Toy(20), 0, 0, True, {}, phase)
+    for feed in feeder.feeds(Order(5).batches(20, 0, 0)):
+        assert feed.number <= module.sent[-1][0]  # it was sent before it is read
+    assert module.sent == [(k, True, "snc-data") for k in range(4)]
