@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Time snc against a peer: `python benchmarks/run.py WORKLOAD`, with the Python that snc is installed for.
+"""Time snc against a peer: `python benchmarks/run.py WORKLOAD...`, with the Python that snc is installed for.
 
 Makes an environment for the peer, makes the batch file, compares one step's gradients and updates, and only if they
-agree takes times: snc and peer in turns, on the same number of threads. Prints the ratio of medians and keeps all
-figures in FOLDER/WORKLOAD_RATE.json; `--page` writes the table and the plot of docs/benchmarks.md from what is there.
+agree takes times: snc and peer in turns, on the same number of threads, or with `--device cuda` on the same GPU.
+Prints the ratio of medians and keeps all figures in FOLDER/WORKLOAD_RATE.json; `--page` writes the table and the
+plot of docs/benchmarks.md from what is there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+
+from snc.backend import find
 
 HERE = Path(__file__).resolve().parent
 SPECS = HERE.parent / "specs" / "bench"
@@ -54,7 +57,7 @@ WORKLOADS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("workload", choices=WORKLOADS, nargs="?")
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=", ".join(WORKLOADS))
     parser.add_argument(
         "--page", action="store_true", help="only write the page from the results that are there"
     )
@@ -70,11 +73,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=5, help="runs of each in a round")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="for both sides")
     args = parser.parse_args()
-    if args.workload is None and not args.page:
-        parser.error("name a WORKLOAD, or say --page")
-    if args.workload is not None:
-        measure(args.workload, args)
+    if not (args.workloads or args.page) or not WORKLOADS.keys() >= {*args.workloads}:
+        parser.error(f"name a WORKLOAD ({', '.join(WORKLOADS)}), or say --page")
+    if args.workloads and (missing := find(args.device).unavailable()):
+        sys.exit(f"nothing was measured on --device {args.device}: {missing}")
+    for name in args.workloads:
+        measure(name, args)
     if args.page:
         write_page(args.folder)
 
@@ -90,19 +96,21 @@ def measure(name: str, args: argparse.Namespace) -> None:
     if not batch.exists():
         call([*peer, batch, "--write", "--rate", args.rate, *threads])
     spec = SPECS / f"{name}.snc"
+    ours, theirs = (*threads, "--backend", args.device), (*threads, "--device", args.device)
     agreement = {
-        f: check(spec, batch, peer, f, folder, workload, threads) for f in workload.formulations
+        f: check(spec, batch, peer, f, folder, workload, ours, theirs)
+        for f in workload.formulations
     }
     times: dict[str, list[float]] = {"snc": [], **{f: [] for f in workload.formulations}}
     found: dict[str, dict] = {}
     for _ in range(args.rounds):
         found["snc"] = snc(
-            "bench", spec, "--batch", batch, "--repeat", args.repeat, *threads, "--json"
+            "bench", spec, "--batch", batch, "--repeat", args.repeat, *ours, "--json"
         )
         times["snc"] += found["snc"]["times"]
         for form in workload.formulations:
             found[form] = call(
-                [*peer, batch, "--formulation", form, "--repeat", args.repeat, *threads]
+                [*peer, batch, "--formulation", form, "--repeat", args.repeat, *theirs]
             )
             times[form] += found[form]["times"]
     for form in workload.formulations:  # evaluated or learned: the same neurons must have fired
@@ -115,9 +123,11 @@ def measure(name: str, args: argparse.Namespace) -> None:
         "ratios": {f: medians[f] / medians["snc"] for f in workload.formulations},
         "rates": found["snc"]["rates"], "peer_rates": {f: found[f]["rates"] for f in workload.formulations},
         "peak_memory_bytes": {who: one["peak_memory_bytes"] for who, one in found.items()},
-        "threads": args.threads, "versions": {who: one["versions"] for who, one in found.items()},
+        "device": found[workload.formulations[0]]["device"], "threads": args.threads,
+        "versions": {who: one["versions"] for who, one in found.items()},
     }  # fmt: skip
-    (folder / f"{name}_{args.rate:g}.json").write_text(json.dumps(result, indent=1))
+    where = "" if args.device == "cpu" else f"_{args.device}"
+    (folder / f"{name}_{args.rate:g}{where}.json").write_text(json.dumps(result, indent=1))
     rates = " ".join(f"{n} {r:.3f}" for n, r in result["rates"].items())
     print(f"{name}: snc {medians['snc']:.4f} s; rates {rates}")
     for form, ratio in result["ratios"].items():
@@ -136,12 +146,12 @@ def environment(folder: Path, workload: Workload) -> Path:
     return python
 
 
-def check(spec, batch, peer, formulation, folder, workload, threads) -> str:
+def check(spec, batch, peer, formulation, folder, workload, here, there) -> str:
     """In words how well one step of both agrees; exits if it does not."""
     if not workload.learns:
         return ""
     ours, theirs = folder / "ours.h5", folder / "theirs.h5"
-    snc("run", spec, "--batch", batch, "--out", ours, *threads, "--dtype", "float64", "--json")
+    snc("run", spec, "--batch", batch, "--out", ours, *here, "--dtype", "float64", "--json")
     call(
         [
             *peer,
@@ -152,7 +162,7 @@ def check(spec, batch, peer, formulation, folder, workload, threads) -> str:
             0,
             "--out",
             theirs,
-            *threads,
+            *there,
             "--dtype",
             "float64",
         ]
@@ -241,7 +251,8 @@ def write_page(folder: Path) -> None:
         )
         for form, ratio in result["ratios"].items():
             ours, theirs = result["medians"]["snc"], result["medians"][form]
-            name = f"{result['workload']}, {form}"
+            device = result.get("device", "cpu")
+            name = f"{result['workload']}, {form}" + (f", {device}" if device != "cpu" else "")
             bars[f"{name}, {rates}"] = ratio
             rows.append(
                 f"| {name} | {ours:.3f} s | {theirs:.3f} s | {ratio:.2f} x | {rates} | {result['agreement'][form]} |"

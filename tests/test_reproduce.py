@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,21 @@ def test_the_command_fails_if_a_row_did_not_run(tmp_path):
     wrong = CliRunner().invoke(main, ["reproduce", "S22"])
     assert wrong.exit_code == 1
     assert "did you mean `S2`?" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "x.snc"),
+        ("eval", "runs/x"),
+        ("run", "x.snc"),
+        ("bench", "x.snc"),
+        ("reproduce", "S22"),
+    ],
+)
+def test_the_number_of_a_gpu_reaches_the_backend_from_every_command(words, monkeypatch):
+    monkeypatch.setenv("SNC_CUDA_DEVICE", "0")
+    CliRunner().invoke(main, [*words, "--device", "3"])  # the rest may be wrong: it is read first
+    assert os.environ["SNC_CUDA_DEVICE"] == "3"
+    wrong = CliRunner().invoke(main, [*words, "--device", "first"])
+    assert (wrong.exit_code, "Invalid value for '--device'" in wrong.stderr) == (2, True)

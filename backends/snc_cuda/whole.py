@@ -16,7 +16,7 @@ from snc_cuda.code import Launch
 
 STEPS = 100  # of a sequence of ordinary length
 FEW = 200  # launches in such a sequence that are no reason for one kernel: 20 ms
-LONG = 40_000  # characters of one kernel; twice as many take the compiler four times as long
+LONG = 24_000  # characters of one kernel; twice as many take the compiler four times as long
 CALL = "\0"  # marks a launch among the lines of a driver
 SMALL = (
     4000  # steps of a thread that take about as long as a launch of many arrays: 100 us at 25 ns

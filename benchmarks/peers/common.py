@@ -31,10 +31,14 @@ def arguments(formulations):
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--out", help="where gradients and weights after one step go")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.set_default_dtype(getattr(torch, args.dtype))
+    torch.set_default_device(args.device)
+    torch.backends.cudnn.benchmark = True  # the fastest of its convolutions
+    torch.backends.cudnn.allow_tf32 = False  # in single precision, as snc computes
     return args
 
 
@@ -50,8 +54,9 @@ def read(path):
         inputs = torch.from_numpy(file["input"][()]).to(torch.get_default_dtype())
         labels = torch.from_numpy(file["labels"][()]).long()
         names = [f"{a}/{b}" for a in file["params"] for b in file[f"params/{a}"]]
+        there = torch.get_default_device()
         weights = {
-            n: torch.from_numpy(file[f"params/{n}"][()]).to(torch.get_default_dtype())
+            n: torch.from_numpy(file[f"params/{n}"][()]).to(there, torch.get_default_dtype())
             for n in names
         }
     return inputs, labels, weights
@@ -79,8 +84,15 @@ def adam(weights, rate):
 
 
 def main(args, step, learned, rate):
-    """`step(inputs, labels, weights, update)`: `update(gradients)` is called as often as weights change."""
+    """`step(inputs, labels, weights, update)`: `update(gradients)` is called as often as weights change.
+
+    The batch goes up while the time is taken, as it does for snc; weights stay on the device.
+    """
     inputs, labels, first = read(args.batch)
+    there = torch.get_default_device()
+    wait = torch.cuda.synchronize if there.type == "cuda" else lambda: None
+    if there.type == "cuda":
+        inputs, labels = inputs.pin_memory(), labels.pin_memory()
     times, rates, peer = [], {}, {}
     for number in range(args.repeat + 1):
         weights = {name: value.clone() for name, value in first.items()}
@@ -96,8 +108,10 @@ def main(args, step, learned, rate):
                     kept[name].append(gradients[name].clone())
             optimiser.step()
 
+        wait()
         start = time.perf_counter()
-        rates = step(inputs, labels, weights, update)
+        rates = step(inputs.to(there), labels.to(there), weights, update)
+        wait()
         seconds = time.perf_counter() - start
         if number:
             times.append(seconds)
@@ -107,11 +121,12 @@ def main(args, step, learned, rate):
     if args.out:
         with h5py.File(args.out, "w") as file:
             for name, value in peer.items():
-                file[name] = value.numpy()
+                file[name] = value.cpu().numpy()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({
         "seconds": float(np.median(times)) if times else None, "times": times, "rates": rates,
         "peak_memory_bytes": peak,
+        "device": torch.cuda.get_device_name() if there.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
     }))  # fmt: skip

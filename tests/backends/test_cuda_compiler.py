@@ -26,6 +26,36 @@ def test_every_kernel_compiles_for_two_architectures(spec: str) -> None:
     assert counts["kernels"] >= 2 * 10
 
 
+HALVES = """
+import re
+import sys
+from pathlib import Path
+sys.path.insert(0, "tests/backends")
+from ptx_of_all import experiments, form, ptx_of
+from snc_cuda import backend
+from snc_cuda.ptx import entries
+spec = ["specs/conformance/bptt_last_step.snc"]
+((_, program),) = experiments(spec, Path())
+every = entries(backend.emit(program))
+for entry in every:
+    both = ptx_of(entry, ["sm_80", "sm_90"])
+    apart = [entry.ptx("sm_80"), entry.ptx("sm_90")]
+    # a kernel's name has the architecture and a count in it; of two values either may be numbered first
+    names = r"_ZN\\w*?(?=_param_|\\b)|(?<=%[a-z])[0-9]+|(?<=%[a-z][a-z])[0-9]+"
+    bare = [re.sub(names, "", text) for text in (*both, *apart)]
+    assert bare[:2] == bare[2:] and both[0] != both[1], entry.name
+print(len(every), len({e.code for e in every}), len({form(e) for e in every}))
+"""
+
+
+def test_the_first_half_of_the_compiler_makes_the_same_for_all_architectures() -> None:
+    """What is translated for another architecture has the instructions of what is compiled for that one, in order."""
+    done = without_simulator("-c", HALVES)
+    assert done.returncode == 0, done.stderr
+    every, distinct, forms = map(int, done.stdout.split())
+    assert every > distinct >= forms > 10
+
+
 def test_show_prints_ptx() -> None:
     spec = "specs/conformance/bptt_last_step.snc"
     command = ("-m", "snc", "show", spec, "--stage", "kernel", "--backend", "cuda", "--ptx")

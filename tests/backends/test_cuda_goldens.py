@@ -8,7 +8,14 @@ from networks import CASES, check_golden
 
 pytestmark = here
 DENSE = [c for c in CASES if "conv" not in c and not c.startswith("tess")]
+PICTURES = ["bptt_conv", "tess_local_apost_zero"]  # the quickest of them
 TWICE = ["bptt_recurrent", "stllr_recurrent_bp_online", "tp_hard"]
+
+
+def single_precision() -> list[object]:
+    """All cases, those that take long marked as slow."""
+    quick = {*DENSE, *PICTURES}
+    return [c if c in quick else pytest.param(c, marks=pytest.mark.slow) for c in CASES]
 
 
 @pytest.mark.parametrize("case", DENSE)
@@ -23,9 +30,11 @@ def test_launches_for_every_stage_agree_with_the_authors(case: str) -> None:
         check_golden(case, "cuda", "float64")
 
 
-@pytest.mark.parametrize("case", ["stllr_recurrent_dfa", "tp_dense2"])
+@pytest.mark.parametrize("case", single_precision())
 def test_the_simulator_agrees_with_the_authors_in_single_precision(case: str) -> None:
-    check_golden(case, "cuda", "float32")
+    """All dense ones and two of the others here; the simulator takes a minute for the rest: `make slow`."""
+    with launched():
+        check_golden(case, "cuda", "float32")
 
 
 def test_launches_at_every_step_agree_with_the_authors() -> None:
