@@ -142,6 +142,8 @@ class CpuRun(Run):
         """The array for one place of the table, checked: the code takes it to be what it was told."""
         if spec.role == "always":
             return np.ones(self.shape(spec, *self.size), np.uint8)
+        if spec.name in self.kept:
+            return self.kept[spec.name]  # checked when it was made
         if spec.name in self.emitted.places:
             return self.history(spec)
         found = super().array(spec, store, feed, updates)
@@ -159,7 +161,8 @@ class CpuRun(Run):
             self.kept["room"] = aligned((each * self.emitted.room,), self.kind(spec))
         shape, first = self.shape(spec, steps, batch), each * self.emitted.places[spec.name]
         found: Any = self.kept["room"][first : first + math.prod(shape)]
-        return found.reshape(shape)
+        self.kept[spec.name] = found.reshape(shape)
+        return self.kept[spec.name]
 
     def memory(self, steps: int, batch: int) -> int:
         """Bytes of what is allocated here."""

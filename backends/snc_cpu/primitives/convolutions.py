@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from snc_cpu.primitives.dense import BLOCK, crowded, factors
-from snc_cpu.primitives.rows import all_ones, at_line, copy_row, fill_row, silent
+from snc_cpu.primitives.rows import all_ones, at_line, by_neuron, copy_row, fill_row, silent
 from snc_cpu.primitives.shapes import thirteen
 from snc_cpu.tasks import (
     SPARE,
@@ -172,22 +172,18 @@ def put(signal, tile, image, first, part, shape):
 
 
 @njit(cache=True, error_model="numpy")
-def channel_events(x, low, high, inputs, shift, width, wide, at, of, count, here, what):
-    """Add to the lists of some channels the places in a frame where they are not 0, and what stands there."""
-    total, pixel, row, column = 0, 0, 0, 0
-    for e in range(list_events(x, 0, x.size, here, what, 0)):
+def channel_events(x, low, high, inputs, shift, width, wide, here, values, who, place, what, total):
+    """List after `total` others where some channels are not 0: channel, place in a frame, value; how many then."""
+    pixel, row, column = 0, 0, 0
+    for e in range(list_events(x, 0, x.size, here, values, 0)):
         while here[e] >= pixel + inputs:
             pixel += inputs
             column += 1
             if column == width:
                 row, column = row + wide, 0
-        i = here[e] - pixel - low
-        if i >= 0 and i < high - low:
-            c = count[i]
-            at[i, c] = shift + row + column
-            of[i, c] = what[e]
-            count[i] = c + 1
-            total += 1
+        i = here[e] - pixel
+        who[total], place[total], what[total] = i - low, shift + row + column, values[e]
+        total += i >= low and i < high
     return total
 
 
@@ -201,24 +197,29 @@ def conv_w(acc, a, z, opened, shape, low, high):
     tall, wide, _, _ = frame(shape)
     mine, pixels, panel = high - low, height * width, min(SUM // a.itemsize, outputs)
     most = max(TILE // (tall * wide), 1)
-    tile = at_line(most * tall * wide * panel, a.dtype)
-    at, of = np.empty((mine, most * pixels), np.uint32), np.empty((mine, most * pixels), a.dtype)
-    count = np.zeros(mine, np.int64)
-    room = z.shape[2] + SPARE
-    here, what = np.empty(room, np.uint32), np.empty(room, a.dtype)
-    images, spread = np.empty(most, np.int64), at_line(height * wide * mine, z.dtype)
+    tile, spread = (
+        at_line(most * tall * wide * panel, a.dtype),
+        at_line(height * wide * mine, z.dtype),
+    )
+    here, values = np.empty(z.shape[2] + SPARE, np.uint32), np.empty(z.shape[2] + SPARE, a.dtype)
+    room = most * pixels * mine + SPARE
+    who, place, at = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
+    what, of, start = np.empty(room, a.dtype), np.empty(room, a.dtype), np.empty(mine + 2, np.int64)
+    images = np.empty(most, np.int64)
     signals, seen = a.reshape((-1, a.shape[2])), z.reshape((-1, z.shape[2]))
     batch, held, total = a.shape[1], 0, 0
     for image in range(signals.shape[0]):
         if opened[image // batch] and not silent(signals[image]):
-            total += channel_events(
-                seen[image], low, high, inputs, held * tall * wide, width, wide, at, of, count, here, what
+            shift = held * tall * wide
+            total = channel_events(
+                seen[image], low, high, inputs, shift, width, wide, here, values, who, place, what, total
             )  # fmt: skip
             images[held] = image
             held += 1
         if held < most and image < signals.shape[0] - 1:
             continue
         many = crowded(total, held * pixels * mine)
+        ones = not many and by_neuron(who, place, what, total, start, at, of)
         for first in range(0, outputs, panel):
             part = min(panel, outputs - first)
             if part < panel:
@@ -229,29 +230,27 @@ def conv_w(acc, a, z, opened, shape, low, high):
                 for m in range(held):
                     dense_frame(acc, tile, seen[images[m]], spread, m, first, part, shape, low)
             else:
-                listed_frames(acc, tile, at, of, count, first, part, shape, low)
+                listed_frames(acc, tile, at, of, start, ones, first, part, shape, low)
         if outputs % panel:
             fill_row(tile, 0)
-        for i in range(mine):
-            count[i] = 0
         held, total = 0, 0
 
 
 @njit(cache=True, error_model="numpy")
-def listed_frames(acc, tile, at, of, count, first, part, shape, low):
-    """Add the signals in frames at the listed places of every channel."""
+def listed_frames(acc, tile, at, of, start, ones, first, part, shape, low):
+    """Add the signals in frames at the listed places of every channel; `ones`: all values are 1."""
     _, _, inputs, _, _, outputs, kh, kw, _, _, _, dilation, _ = thirteen(shape)
     _, wide, _, _ = frame(shape)
-    for i in range(count.size):
-        ones = all_ones(of[i], count[i])
+    for i in range(start.size - 2):
+        begin, end = start[i], start[i + 1]
         for k in range(kh):
             for l in range(kw):
                 away = ((kh - 1 - k) * wide + kw - 1 - l) * dilation * part
                 to = ((k * kw + l) * inputs + low + i) * outputs + first
                 if ones:
-                    add_listed(tile, away, part, at[i], 0, count[i], acc, to, part)
+                    add_listed(tile, away, part, at, begin, end, acc, to, part)
                 else:
-                    add_scaled_listed(tile, away, part, at[i], of[i], 0, count[i], acc, to, part)
+                    add_scaled_listed(tile, away, part, at, of, begin, end, acc, to, part)
 
 
 @njit(cache=True, error_model="numpy")
