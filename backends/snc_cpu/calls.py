@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from snc.codegen.arrays import Arrays, ArraySpec
-from snc.codegen.function import kind_of, shape_of
+from snc.codegen.products import kind_of, shape_of
 from snc.codegen.writer import Writer
 from snc.graph.geometry import Geometry
 from snc.graph.graph import size

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from snc.codegen.function import SINGLE, Function
+from snc.codegen.function import Function
 from snc.codegen.nest import expression, extent
+from snc.codegen.reductions import SINGLE
 from snc.graph.graph import Axis, Node
 from snc_cuda import images, pools, products, reductions
 from snc_cuda.places import decomposed, product_of

@@ -1,0 +1,117 @@
+"""How projections, pools and other whole-array products are called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from snc.graph.geometry import Geometry
+from snc.graph.graph import Axes, Node, features, size
+
+if TYPE_CHECKING:
+    from snc.codegen.function import Function
+
+PANEL = 32  # columns that are one panel in any precision and on any machine
+
+
+def kind_of(geometry: Geometry) -> str:
+    """The name of a projection's primitives."""
+    grouped = geometry.kind == "conv" and geometry.groups > 1
+    return f"grouped_{geometry.kind}" if grouped else geometry.kind
+
+
+def shape_of(geometry: Geometry) -> tuple[int, ...]:
+    """The numbers of a projection: pre and post, or those of a convolution.
+
+    Of a transposed one they are those of the convolution from post to pre.
+    """
+    g = geometry
+    if g.kind == "dense":
+        return size(g.pre), size(g.post)
+    height, width = g.extent("pre")
+    rows, columns = g.extent("post")
+    ends = ((height, width, g.channels("pre")), (rows, columns, g.channels("post")))
+    first, last = ends[::-1] if g.kind == "conv_transpose" else ends
+    return (*first, *last, *g.kernel, g.stride, *g.padding, g.dilation, g.groups)
+
+
+def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
+    g: Geometry = node.get("geometry")
+    transpose = node.op == "project_x"
+    few = g.channels("post") <= PANEL and not transpose  # they are one panel as they are
+    if g.kind == "dense":
+        # where weights change at every step, laying them out would cost more than it brings
+        plain = few or (f.plan.chunk == 1 and not transpose)
+        w = f.array_of(node.args[0]) if plain else f.laid_out(node.args[0], g, transpose)
+        listed = f.events(node.args[1], rows)
+        f.body(f"gather{'' if plain else '_panels'}({w}, {listed}, {out})")
+        return
+    if g.kind == "conv" and g.groups == 1:
+        w = f.array_of(node.args[0]) if few else f.laid_out(node.args[0], g, transpose)
+        listed = f.pixel_events(node.args[1], rows, g.channels("post" if transpose else "pre"))
+        x = f.row(node.args[1], rows)
+        f.body(
+            f"conv{'_x' if transpose else ''}({w}, {x}, {listed}, {out}, {f.arrays.numbers(shape_of(g))})"
+        )
+        return
+    w, x = f.array_of(node.args[0]), f.row(node.args[1], rows)
+    if g.kind == "conv":
+        f.body(
+            f"grouped_conv{'_x' if transpose else ''}({w}, {x}, {out}, {f.arrays.numbers(shape_of(g))})"
+        )
+    else:
+        f.body(
+            f"conv_transpose{'_x' if transpose else ''}({w}, {x}, {out}, {f.arrays.numbers(shape_of(g))})"
+        )
+
+
+def _extent(axes: Axes) -> tuple[int, int, int]:
+    sizes = {a.kind: a.size for a in features(axes)}
+    return sizes["height"], sizes["width"], sizes["channel"]
+
+
+def _pool(f: Function, node: Node, out: str, rows: bool = False) -> None:
+    back = node.op.endswith("_x")
+    x = node.args[0]
+    big = f.node(x).axes if not back else node.axes
+    small = node.axes if not back else f.node(node.args[-1]).axes
+    numbers = (*_extent(big), *_extent(small)[:2])
+    if "window" in dict(node.attributes):
+        numbers = (*numbers, *node.get("window"), *node.get("stride"))
+    shape = f.arrays.numbers(numbers)
+    given = ", ".join(f.row(a, rows) for a in node.args)
+    f.body(f"{node.op}({given}, {out}, {shape})")
+
+
+def _resize(f: Function, node: Node, out: str, rows: bool = False) -> None:
+    (x,) = node.args
+    big, small = f.node(x).axes, node.axes
+    if node.op == "resize_x":
+        big, small = small, big
+    flags = int(node.get("antialias")), int(node.get("corners"))
+    shape = f.arrays.numbers((*_extent(big), *_extent(small)[:2], *flags))
+    f.body(f"{node.op}({f.row(x, rows)}, {out}, {shape})")
+
+
+def _patches(f: Function, node: Node, out: str, rows: bool = False) -> None:
+    """Channels last of a transposed convolution's picture, before the pixels of a convolution's."""
+    (x,) = node.args
+    g: Geometry = node.get("geometry")
+    height, width = g.extent("post")
+    strides = height * width, 1
+    if g.kind == "conv_transpose":
+        strides = 1, g.channels("post")
+    shape = f.arrays.numbers((*shape_of(g), *strides))
+    f.body(f"patches({f.row(x, rows)}, {out}, {shape})")
+
+
+def _warp(f: Function, node: Node, out: str, rows: bool = False) -> None:
+    image = node if node.op == "warp_image" else f.node(node.args[0])
+    given = ", ".join(f.row(a, rows) for a in node.args)
+    f.body(f"{node.op}({given}, {out}, {f.arrays.numbers(_extent(image.axes))})")
+
+
+PRIMITIVES = {
+    "project": _project, "project_x": _project, "max_pool": _pool, "max_pool_x": _pool, "avg_pool": _pool,
+    "avg_pool_x": _pool, "avg_pool_to": _pool, "avg_pool_to_x": _pool, "resize": _resize,
+    "resize_x": _resize, "patches": _patches, "warp": _warp, "warp_image": _warp, "warp_flow": _warp,
+}  # fmt: skip
