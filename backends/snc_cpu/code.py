@@ -15,6 +15,7 @@ from snc_cpu.calls import Call, Piece, task_of
 from snc_cpu.pieces import parts
 from snc_cpu.tasks import ARRAYS, SIZES
 
+WHOLE = re.compile(r"\bconv(?:_x)?_F\b")  # tasks that other tasks call
 SHAPE = re.compile(r"\bNUMBERS_\w+")
 KINDS = {"F": "F", "D": "D", "I": "np.int64", "U": "np.uint8", "Q": "np.uint64"}
 
@@ -215,7 +216,12 @@ class CpuCode(GraphCode):
         for k, (numbers, name) in enumerate(shapes.items()):
             count = len(self.arrays.tuples[numbers])
             w(f"{name} = array(memory, {ARRAYS + len(f.used) + k}, np.int64, ({count},))")
-        return Piece((*w.lines, *lines), (*f.used, *shapes))
+        whole = list(dict.fromkeys(WHOLE.findall(text)))
+        for k, name in enumerate(whole):
+            body_of = f"{name.removesuffix('_F')}_of(memory, F)"
+            self.tasks.setdefault(name, f"@task\ndef {name}(_, t0, t1, memory):\n    {body_of}\n")
+            w(f"{name} = number(memory, {ARRAYS + len(f.used) + len(shapes) + k})")
+        return Piece((*w.lines, *lines), (*f.used, *shapes, *whole))
 
     def _calls(self, name: str, pieces: Sequence[Piece]) -> range:
         """Calls of pieces; those of one form are one task."""

@@ -209,6 +209,8 @@ class Table:
                 return int(np.float64(given).view(np.int64))
             if given in size:
                 return size[given]
+            if given in tasks:
+                return tasks[given]
             return addresses[given] if given in addresses else lists[given].ctypes.data
 
         self.tables = [np.array([entry(g) for g in c.table], np.int64) for c in emitted.calls]

@@ -610,20 +610,24 @@ class Function:
                 self.listed.add(source)
         return f"{at}, {of}, {count}"
 
+    def pixel_room(self, name: str, channels: int) -> tuple[str, str, str]:
+        """Room for the list of where a node is not 0, its numbers and the first of each pixel."""
+        ident = self.arrays.identifier(self.node(self.behind(name)))
+        at, of, start = f"at_{ident}", f"of_{ident}", f"start_{ident}"
+        room = size(self.node(name).axes)
+        self.heads.setdefault(at, f"np.empty({room} + SPARE, np.uint32)")
+        self.heads.setdefault(of, f"np.empty({room} + SPARE, REAL)")
+        self.heads.setdefault(start, f"np.empty({room // channels} + 1, np.int64)")
+        return at, of, start
+
     def pixel_events(self, name: str, rows: bool, channels: int) -> str:
         """The list of where a node is not 0, its numbers and the first of each pixel; made once in a step."""
-        source = self.behind(name)
-        ident = self.arrays.identifier(self.node(source))
-        at, of, start = f"at_{ident}", f"of_{ident}", f"start_{ident}"
+        source, room = self.behind(name), ", ".join(self.pixel_room(name, channels))
         if source not in self.listed:
-            room = size(self.node(name).axes)
-            self.heads.setdefault(at, f"np.empty({room} + SPARE, np.uint32)")
-            self.heads.setdefault(of, f"np.empty({room} + SPARE, REAL)")
-            self.heads.setdefault(start, f"np.empty({room // channels} + 1, np.int64)")
-            self.body(f"pixel_events({self.row(name, rows)}, {at}, {of}, {start}, {channels})")
+            self.body(f"pixel_events({self.row(name, rows)}, {room}, {channels})")
             if not rows:
                 self.listed.add(source)
-        return f"{at}, {of}, {start}"
+        return room
 
     def laid_out(self, weight: str, geometry: Geometry, turned: bool) -> str:
         """The array of a weight as its products read it, in panels of columns, made when weights change.

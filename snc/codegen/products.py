@@ -47,11 +47,19 @@ def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
         return
     if g.kind == "conv" and g.groups == 1:
         w = f.array_of(node.args[0]) if few else f.laid_out(node.args[0], g, transpose)
-        listed = f.pixel_events(node.args[1], rows, g.channels("post" if transpose else "pre"))
-        x = f.row(node.args[1], rows)
-        f.body(
-            f"conv{'_x' if transpose else ''}({w}, {x}, {listed}, {out}, {f.arrays.numbers(shape_of(g))})"
+        name, x = f"conv{'_x' if transpose else ''}", f.row(node.args[1], rows)
+        channels, numbers = (
+            g.channels("post" if transpose else "pre"),
+            f.arrays.numbers(shape_of(g)),
         )
+        if any(f.wide[n] for n in (*node.args, node.name)):
+            listed = f.pixel_events(node.args[1], rows, channels)
+            f.body(f"{name}({w}, {x}, {listed}, {out}, {numbers})")
+            return
+        # all in the run's precision: a function that is compiled once for all layers
+        f.heads.setdefault("given", "np.empty(7, np.int64)")
+        room = ", ".join(f.pixel_room(node.args[1], channels))
+        f.body(f"call_conv({name}_F, given, {w}, {x}, {room}, {out}, {numbers})")
         return
     w, x = f.array_of(node.args[0]), f.row(node.args[1], rows)
     if g.kind == "conv":

@@ -19,8 +19,10 @@ from snc_cpu.tasks import (
     add_listed,
     add_products,
     add_scaled_listed,
+    array,
     list_events,
     number,
+    run,
 )
 
 TILE = 512  # rows of the signals' panel that one block of images has at most, unless one has more
@@ -79,6 +81,47 @@ def conv_x(w, a, at, of, start, out, shape):
                                 add_listed(w, base, part, at, low, high, out, to, part)
                             else:
                                 add_scaled_listed(w, base, part, at, of, low, high, out, to, part)
+
+
+@njit(cache=True, error_model="numpy")
+def call_conv(function, given, w, x, at, of, start, out, shape):
+    """Run a task that does `conv` or `conv_x`, on a table that is filled in here; all but `shape` are as for those."""
+    given[0], given[1], given[2] = w.ctypes.data, x.ctypes.data, at.ctypes.data
+    given[3], given[4], given[5] = of.ctypes.data, start.ctypes.data, out.ctypes.data
+    given[6] = shape.ctypes.data
+    run(function, 0, 0, 0, given.ctypes.data)
+
+
+@njit(cache=True, error_model="numpy")
+def given_arrays(table, kind, pixels, channels, results):
+    """The arrays in a table that `call_conv` filled: of weights, input, lists and output."""
+    shape = array(table, 6, np.int64, (13,))
+    w = array(table, 0, kind, (shape[2] * shape[5] * shape[6] * shape[7],))
+    x, out = array(table, 1, kind, (pixels * channels,)), array(table, 5, kind, (results,))
+    at = array(table, 2, np.uint32, (x.size + SPARE,))
+    of = array(table, 3, kind, (x.size + SPARE,))
+    start = array(table, 4, np.int64, (pixels + 1,))
+    return w, x, at, of, start, out
+
+
+@njit(cache=True, error_model="numpy")
+def conv_of(table, kind):
+    """List the events of a picture and convolve it."""
+    shape = array(table, 6, np.int64, (13,))
+    pixels, results = shape[0] * shape[1], shape[3] * shape[4] * shape[5]
+    w, x, at, of, start, out = given_arrays(table, kind, pixels, shape[2], results)
+    pixel_events(x, at, of, start, shape[2])
+    conv(w, x, at, of, start, out, shape)
+
+
+@njit(cache=True, error_model="numpy")
+def conv_x_of(table, kind):
+    """List the events of a signal and do the transpose of a convolution."""
+    shape = array(table, 6, np.int64, (13,))
+    pixels, results = shape[3] * shape[4], shape[0] * shape[1] * shape[2]
+    w, a, at, of, start, out = given_arrays(table, kind, pixels, shape[5], results)
+    pixel_events(a, at, of, start, shape[5])
+    conv_x(w, a, at, of, start, out, shape)
 
 
 @njit(cache=True, error_model="numpy")
