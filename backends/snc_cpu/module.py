@@ -28,9 +28,10 @@ CALLED = "draws.py", "machine.py", "registers.py", "tasks.py", "vectors.py"  # a
 HEADER = '''"""Emitted by snc for the CPU backend, {dtype}.
 
 T steps, B samples, K steps in a chunk, U updates of a sequence, R rates. Arrays: p_ stored, w_ fixed between
-updates, t_ their transposes, x_ fed by the data, s_ states, c_ states read by other stages, b_ states before
-a chunk, f_ values at its first step, h_ histories of a chunk, u_ sums and updates, a_ scratch, o_ outputs,
-r_ records, g_ gradients. Values are channels last. Primitives {primitives}.
+updates, l_ weights laid out in panels (against time: states of the step after), t_ those with pre and post exchanged,
+x_ fed by the data, s_ states, c_ states read by other stages, b_ states before a chunk, f_ values at its first step,
+h_ histories of a chunk, u_ sums and updates, a_ scratch, o_ outputs, r_ records, g_ gradients. Values are channels
+last. Primitives {primitives}.
 """
 
 '''

@@ -1,8 +1,9 @@
 """Hand-written kernels that emitted code calls: products of projections, pools, random streams.
 
 Values are channels last and flat per sample; weights are [pre, post] or [kh, kw, pre, post], so that an
-event adds a contiguous row. Every reduction has a fixed order: results do not depend on threads. Sums may
-be reassociated by the compiler inside one row (SEMANTICS 10.1), never across owners.
+event adds a contiguous row, or such matrices in panels of columns (`panels`). Every sum has a fixed order:
+results do not depend on threads. Sums may be reassociated by the compiler inside one row (SEMANTICS 10.1), never
+across owners.
 """
 
 from snc_cpu.primitives.convolutions import *
