@@ -23,7 +23,7 @@ TILE = 128  # rows that are listed at a time: 450 floats of each fit the second-
 
 @njit(cache=True, error_model="numpy")
 def factors(table, t0, t1, total, signal, seen):
-    """The arrays of a weight product, of the kinds given; the table is that of snc_cpu.products."""
+    """The arrays of a weight product, of the kinds given; the table is that of snc_cpu.calls."""
     batch, steps, none = number(table, 0), t1 - t0, np.int64(0)
     first_a = t0 if number(table, 1) else none
     first_z = t0 if number(table, 2) else none
