@@ -19,6 +19,7 @@ from snc.codegen.kernel import KernelSource, written
 from snc.codegen.run import Run, aligned, graphs
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
+from snc_cpu.compiled import compiled
 from snc_cpu.compilers import compile_files, entry
 from snc_cpu.emit import CpuEmitted, emit_graph, number_text
 from snc_cpu.interpreted import driver_of
@@ -83,18 +84,13 @@ def load_program(kernel: KernelSource) -> CpuModule:
     return CpuModule(runs)
 
 
-def alone(emitted: CpuEmitted, text: str, dtype: str) -> Path:
-    """The file of one function, without comments and the name of its graph: other graphs share it."""
-    lines = [line.split("  # ")[0] for line in text.splitlines()]
-    code = re.sub(rf"\ndef {emitted.name}_", "\ndef task_", "\n" + "\n".join(lines)).strip()
-    found = re.search(r"\ndef (\w+)", "\n" + code)
-    assert found
+def alone(emitted: CpuEmitted, code: str, dtype: str, last: str = "") -> Path:
+    """The file of one function: other graphs share it."""
     used = [n for n in emitted.numbers if re.search(rf"\b{n}\b", code)]
     numbers = "".join(number_text(n, emitted.numbers[n]) + "\n" for n in used)
     # The compiler's cache looks at this file only: another version of what it calls is another text.
     head = IMPORTS.format(dtype=dtype) + f"# with primitives {_called()}\n"
-    last = "  # driver" if text == emitted.driver else ""
-    return written(f"{head}{numbers}\n\n{code}\n\n\nentry = {found[1]}{last}\n")
+    return written(f"{head}{numbers}\n\n{code}\n\n\nentry = task{last}\n")
 
 
 @dataclass
@@ -124,9 +120,12 @@ class CpuRun(Run):
 
     def __init__(self, emitted: CpuEmitted, dtype: str) -> None:
         super().__init__(emitted, dtype)
-        self.files = {n: alone(emitted, text, dtype) for n, text in emitted.tasks.items()}
+        tables = {call.task: len(call.table) for call in emitted.calls}
+        codes = {n: compiled(text, tables.get(n)) for n, text in emitted.tasks.items()}
+        self.files = {n: alone(emitted, code.text, dtype) for n, code in codes.items()}
+        self.reals = {n: code.reals for n, code in codes.items()}
         self.compiled = emitted.chunk == 1 or bool(config.DISABLE_JIT)
-        self.driver_file = alone(emitted, emitted.driver, dtype)
+        self.driver_file = alone(emitted, compiled(emitted.driver).text, dtype, "  # driver")
         self.numbers = {n: np.array(v, np.int64) for n, v in emitted.numbers.items()}
         self.tasks: dict[str, int] = {}
         self.driver: Any = None
@@ -181,7 +180,7 @@ class CpuRun(Run):
         for name, state in self.kept_states:
             arrays[name][...] = self.places(state, store).reshape(arrays[name].shape)
         sizes = steps, batch, self.chunk(steps), updates
-        table = Table(self.emitted, self.numbers, self.tasks, arrays, sizes)
+        table = Table(self.emitted, self.numbers, self.tasks, self.reals, arrays, sizes)
         self.driver(gradients, np.array(list(self.tasks.values()), np.int64), table.address)
         for name, state in self.kept_states:
             places = self.places(state, store)
@@ -197,6 +196,7 @@ class Table:
         emitted: CpuEmitted,
         lists: dict[str, Any],
         tasks: dict[str, int],
+        reals: dict[str, tuple[float, ...]],
         arrays: dict[str, Any],
         sizes: tuple[int, int, int, int],
     ) -> None:
@@ -214,7 +214,8 @@ class Table:
                 return tasks[given]
             return addresses[given] if given in addresses else lists[given].ctypes.data
 
-        self.tables = [np.array([entry(g) for g in c.table], np.int64) for c in emitted.calls]
+        tables = ([entry(g) for g in (*c.table, *reals[c.task])] for c in emitted.calls)
+        self.tables = [np.array(table, np.int64) for table in tables]
         pairs = zip(emitted.calls, self.tables, strict=True)
         calls = [(tasks[c.task], table.ctypes.data) for c, table in pairs]
         self.calls = np.array(calls, np.int64)

@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from snc_cpu import compilers
+from snc_cpu.compiled import compiled
+
+from snc.codegen.kernel import written
 
 SPEC = Path(__file__).parents[2] / "examples" / "digits.snc"
 
@@ -33,7 +37,7 @@ def trained(folder: Path, processes: int) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.split("  0.")[0]
+    return done.stdout[: done.stdout.index(" s\n")].rpartition("  ")[0]
 
 
 def test_two_processes_compile_what_one_does(tmp_path: Path) -> None:
@@ -53,11 +57,52 @@ def test_two_processes_compile_what_one_does(tmp_path: Path) -> None:
     assert sum(p.stat().st_size for p in texts) > compilers.LARGE, "one process did it all"
 
 
-def test_shares_are_about_equal(tmp_path: Path) -> None:
-    files = []
-    for k, length in enumerate((50, 900, 300, 400, 250)):
-        files.append(tmp_path / f"{k}.py")
-        files[-1].write_text("x" * length)
-    one, two = compilers.shares(files, 2)
-    assert sorted([*one, *two]) == files
-    assert {sum(p.stat().st_size for p in share) for share in (one, two)} == {950}
+def test_a_helper_that_ends_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNC_CACHE", str(tmp_path))
+    monkeypatch.setenv("SNC_COMPILERS", "2")
+    monkeypatch.setattr(compilers, "LARGE", 0)
+    helper = compilers.Helper()
+    helper.process.kill()
+    helper.process.wait()
+    assert not helper.there
+    assert not helper.compile(tmp_path / "any.py")
+    monkeypatch.setattr(compilers, "HELPERS", [helper])
+    files = [written(task(k)) for k in range(6)]
+    compilers.compile_files(files, [])
+    assert all((tmp_path / "kernels" / "__pycache__").glob(f"{p.stem}.*.nbc") for p in files)
+    assert len(compilers.HELPERS) == 1
+    assert compilers.HELPERS[0] is not helper
+    first = compilers.HELPERS[0].process.pid
+    compilers.compile_files([written(task(k)) for k in range(6, 9)], [])
+    assert compilers.HELPERS[0].process.pid == first, "it was started anew"
+    compilers.end_helpers()
+    assert not compilers.HELPERS
+
+
+def task(number: int) -> str:
+    """The text of a file with a small task."""
+    return (
+        "from snc_cpu.tasks import *\n\n\n"
+        f"@task\ndef task(_, t0, t1, memory):\n    v0 = number(memory, 0) + {number}\n\n\nentry = task\n"
+    )
+
+
+def test_names_and_numbers_are_not_compiled_anew() -> None:
+    one, other = (compiled(TASK.format(name=n, leak=x), 9) for n, x in (("a", 0.9), ("b", 0.75)))
+    assert one.text == other.text
+    assert one.reals == (0.9,)
+    assert other.reals == (0.75,)
+    assert "v1 = F(r0) * v0 + F(0.5)" in one.text
+    assert "r0 = real(memory, 9)" in one.text
+    assert compiled(TASK.format(name="a", leak=0.25), 9).reals == (), "a power of two"
+    alone = compiled(TASK.format(name="a", leak=0.9))
+    assert alone.reals == ()
+    assert "F(0.9)" in alone.text, "a task without a table of its own keeps its numbers"
+
+
+TASK = """
+@task
+def learn_{name}(b, t0, t1, memory):
+    h_{name} = number(memory, 6)  # the text has comments
+    n_{name} = F({leak}) * h_{name} + F(0.5)
+"""
