@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import networkx as nx
+
 from snc.codegen.arrays import lead, length
 from snc.codegen.function import Function
 from snc.codegen.stages import GraphCode
@@ -27,7 +29,8 @@ class CpuCode(GraphCode):
     tasks: dict[str, str] = field(default_factory=dict)  # name -> text
     places: dict[str, int] = field(default_factory=dict)  # array -> its place in the table
     calls: list[Call] = field(default_factory=list)
-    stages: dict[int, tuple[Piece, bool]] = field(default_factory=dict)  # and if one is of a sample
+    # the pieces of every stage, and whether they are for one sample each
+    stages: dict[int, tuple[list[Piece], bool]] = field(default_factory=dict)
 
     def place(self, array: str) -> int:
         """Where the address of an array stands in the table."""
@@ -74,15 +77,45 @@ class CpuCode(GraphCode):
     # functions ----------------------------------------------------------------------------------------
 
     def stage(self, number: int) -> None:
-        """One stage over a chunk."""
+        """One stage over a chunk: one piece for a sample, or for the batch one for each part."""
         nodes = list(self.plan.stages[number])
         sample = bool(nodes) and self.plan.place[nodes[0].name] == "sample"
+        parts = [nodes] if sample else self._apart(nodes)
+        self.stages[number] = [self._stage_piece(number, part, sample) for part in parts], sample
+
+    def _apart(self, nodes: Iterable[Node]) -> list[list[Node]]:
+        """Nodes of a stage in parts that do not read one another, at the same step or at another."""
+        mine = {n.name: n for n in nodes}
+        reads = nx.Graph()
+        reads.add_nodes_from(mine)
+        for node in mine.values():
+            reads.add_edges_from((node.name, r.name) for r in self.plan.readers[node.name])
+            reads.add_edges_from((node.name, r.name) for r in self.through_renames(node))
+        for state in self.plan.graph.states:
+            if state.value in mine:
+                readers = self._state_readers(state.name)
+                reads.add_edges_from((state.value, r.name) for r in readers)
+        order = {name: k for k, name in enumerate(mine)}
+        found = nx.connected_components(reads.subgraph(mine))
+        ordered = sorted(
+            (sorted(part, key=order.__getitem__) for part in found), key=lambda p: order[p[0]]
+        )
+        return [[mine[n] for n in part] for part in ordered]
+
+    def _stage_piece(self, number: int, nodes: list[Node], sample: bool) -> Piece:
+        """Some nodes of a stage over a chunk."""
         backward = number >= self.plan.turn
         f = Function(
             f"{self.name}_stage_{number}", self.plan, self.arrays, self.wide, sample, number
         )
-        for s in self.plan.graph.states:
-            if s.ahead and self._read_in_stage(s.name, number):
+        mine = {n.name for n in nodes}
+        states = [
+            s
+            for s in self.plan.graph.states
+            if s.value in mine and self._read_in_stage(s.name, number)
+        ]
+        for s in states:
+            if s.ahead:
                 name = "l_" + self.arrays.identifier(self.plan.graph.by_name[s.value])
                 kind = "np.float64" if self.wide[s.value] else "REAL"
                 f.heads[name] = f"np.zeros({length(s.axes)}, {kind})"
@@ -90,10 +123,10 @@ class CpuCode(GraphCode):
         stores = self.targets(f, nodes)
         direct = self._in_place(f, nodes, stores)
         f.emit(nodes, stores)
-        for s in self.plan.graph.states:
-            if self._read_in_stage(s.name, number) and s.name not in direct:
+        for s in states:
+            if s.name not in direct:
                 self._shift(f, s.name, stores)
-        self.stages[number] = self._finish(f, backward), sample
+        return self._finish(f, backward)
 
     def _shift(self, f: Function, state: str, stores: dict[str, list[str]]) -> None:
         s = self.plan.graph.state[state]
@@ -117,14 +150,21 @@ class CpuCode(GraphCode):
             _step(w, f)
         return self._headed(w, f)
 
-    def stage_calls(self) -> dict[int, tuple[int, bool]]:
-        """The call of every stage, and whether one is made for each sample; stages of one form are one task."""
-        found: dict[int, tuple[int, bool]] = {}
+    def stage_calls(self) -> dict[int, tuple[range, bool]]:
+        """The calls of every stage, and whether one is made for each sample; pieces of one form are one task."""
+        found: dict[int, tuple[range, bool]] = {}
         for sample in (True, False):
-            mine = {k: piece for k, (piece, each) in self.stages.items() if each == sample}
-            names = [f"{self.name}_stage_{k}" for k in mine]
-            calls = self._alike(names, mine.values(), "b" if sample else "_")
-            found |= {k: (call, sample) for k, call in zip(mine, calls, strict=True)}
+            mine = {k: pieces for k, (pieces, each) in self.stages.items() if each == sample}
+            names = [
+                f"{self.name}_stage_{k}" + (f"_{j}" if len(pieces) > 1 else "")
+                for k, pieces in mine.items()
+                for j in range(len(pieces))
+            ]
+            pieces = [p for each in mine.values() for p in each]
+            calls = iter(self._alike(names, pieces, "b" if sample else "_"))
+            for k, each in mine.items():
+                places = [next(calls) for _ in each]
+                found[k] = range(places[0], places[-1] + 1), sample
         return found
 
     def shared(self) -> dict[str, int]:
@@ -236,14 +276,14 @@ class CpuCode(GraphCode):
         forms: dict[tuple[str, ...], list[tuple[int, str, Piece]]] = {}
         for k, (name, piece) in enumerate(zip(names, pieces, strict=True)):
             forms.setdefault(piece.form, []).append((k, name, piece))
-        found: dict[int, int] = {}
+        found: dict[int, Call] = {}
         for members in forms.values():
             task = members[0][1]
             self.tasks[task], calls = task_of(task, [p for _, _, p in members], index)
-            for (k, _, _), call in zip(members, calls, strict=True):
-                found[k] = len(self.calls)
-                self.calls.append(call)
-        return [found[k] for k in sorted(found)]
+            found |= {k: call for (k, _, _), call in zip(members, calls, strict=True)}
+        first = len(self.calls)
+        self.calls += [found[k] for k in sorted(found)]
+        return list(range(first, len(self.calls)))
 
 
 def _step(w: Writer, f: Function) -> None:

@@ -25,7 +25,7 @@ class Driver:
 
     code: CpuCode
     refresh: list[range]
-    stages: dict[int, tuple[int, bool]]  # their calls, and if one is made for each sample
+    stages: dict[int, tuple[range, bool]]  # their calls, and if one is made for each sample
     used: dict[str, None] = field(default_factory=dict)
     w: Writer = field(default_factory=Writer)
     when: int = 0  # how many actions of the chunk are written
@@ -165,7 +165,8 @@ class Driver:
                 self._collect(graph.by_name[action])
             else:
                 self._stage(*self.stages[action])
-                self.code.check(self.code.stages[action][0].arrays, self.when)
+                for piece in self.code.stages[action][0]:
+                    self.code.check(piece.arrays, self.when)
         self.when += 1
         fires = []
         for g in graph.groups:
@@ -185,8 +186,11 @@ class Driver:
         self._nexts(nexts, fires)
         self._carry(graph)
 
-    def _stage(self, place: int, sample: bool) -> None:
-        task, table = self.code.calls[place].task, f"number(calls, {2 * place + 1})"
+    def _stage(self, calls: range, sample: bool) -> None:
+        if len(calls) > 1:
+            self.phase([calls], "t0", "t1")
+            return
+        task, table = self.code.calls[calls[0]].task, f"number(calls, {2 * calls[0] + 1})"
         call = f"everywhere({task}, B, " if sample else f"run({task}, 0, "
         self.w(f"{call}t0, t1, {table})")
 

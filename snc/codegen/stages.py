@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from snc.codegen.arrays import Arrays, ArraySpec, lead, length
 from snc.codegen.function import Function
@@ -47,6 +48,7 @@ class GraphCode:
             node = self.plan.graph.by_name[node.args[0]]
         return node.name
 
+    @cached_property
     def outside(self) -> set[str]:
         """Values that sums over steps, writes, records or outputs read."""
         graph, found = self.plan.graph, set[str]()
@@ -65,6 +67,7 @@ class GraphCode:
         found.update(self.resolved(g.gate) for g in graph.groups)
         return found
 
+    @cached_property
     def fronts(self) -> set[str]:
         """Values that are read at the first step of a chunk only."""
         graph = self.plan.graph
@@ -76,7 +79,7 @@ class GraphCode:
 
     def targets(self, f: Function, nodes: list[Node]) -> dict[str, list[str]]:
         """For every node of a stage, the arrays it is put into; makes the scratch arrays."""
-        graph, outside, fronts = self.plan.graph, self.outside(), self.fronts()
+        graph, outside, fronts = self.plan.graph, self.outside, self.fronts
         groups = f.groups(nodes)
         group_of = {n.name: k for k, g in enumerate(groups) for n in g}
         records = {self.resolved(v): name for name, v in graph.records}
@@ -89,7 +92,7 @@ class GraphCode:
                 continue
             here, elsewhere = self._readers(f, node, group_of)
             stores: list[str] = []
-            if elsewhere or node.name in outside or node.name in self._carried():
+            if elsewhere or node.name in outside or node.name in self._carried:
                 stores.append(f.history(node))
                 here = False
             needs_array = node.name in self._states_here(f) or here or node.op not in FUSED
@@ -141,22 +144,19 @@ class GraphCode:
 
     def _state_readers(self, state: str) -> list[Node]:
         """All nodes of stages that read a state at another step, renamings left out."""
-        found, stack = (
-            [],
-            [
-                n
-                for n in self.plan.graph.nodes
-                if n.op in ("previous", "later") and n.get("state") == state
-            ],
-        )
-        while stack:
-            for reader in self.plan.readers[stack.pop().name]:
-                if reader.op == "rename":
-                    stack.append(reader)
-                elif reader.name in self.plan.stage:
-                    found.append(reader)
+        reads = self._reads_of_states.get(state, ())
+        return [r for n in reads for r in self.through_renames(n) if r.name in self.plan.stage]
+
+    @cached_property
+    def _reads_of_states(self) -> dict[str, list[Node]]:
+        """The nodes that stand for a state at another step."""
+        found: dict[str, list[Node]] = {}
+        for n in self.plan.graph.nodes:
+            if n.op in ("previous", "later"):
+                found.setdefault(n.get("state"), []).append(n)
         return found
 
+    @cached_property
     def _carried(self) -> set[str]:
         """Values that another stage reads one step later."""
         found = set()
@@ -248,9 +248,7 @@ class GraphCode:
         """The values of a function outside the steps that are read outside their loop."""
         groups = f.groups(nodes)
         group_of = {n.name: k for k, g in enumerate(groups) for n in g}
-        outside = self.outside() | {
-            self.resolved(s.first) for s in self.plan.graph.states if s.first
-        }
+        outside = self.outside | {self.resolved(s.first) for s in self.plan.graph.states if s.first}
         outside |= {
             self.resolved(v) for _, v in (*self.plan.graph.outputs, *self.plan.graph.records)
         }
