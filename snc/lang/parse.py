@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from lark import Lark, Token, Transformer, lexer, v_args
@@ -68,6 +68,7 @@ def tokens(source: Source) -> list[Token]:
         raise SpecError([bad_dedent(source)]) from None
 
 
+@lru_cache(maxsize=256)  # trees do not change, and every case of a sweep uses the same files
 def parse(source: Source) -> ast.Spec:
     """The syntax tree of a source. Raises SpecError with the first mistake in the text."""
     _refuse_bad_text(source)

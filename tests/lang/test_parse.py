@@ -363,7 +363,7 @@ def test_every_node_has_a_place_inside_its_text_and_inside_its_parent(shipped: P
     source = read(shipped)
     for declared in parse(source).declarations:
         for span in spans(declared):
-            assert span.source is source
+            assert span.source == source
             assert declared.span.start <= span.start < span.end <= declared.span.end
             assert span.text == span.text.strip()
 
