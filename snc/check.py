@@ -120,7 +120,7 @@ def _misses(declared: Declared) -> bool:
 
 
 def _inside(span: Span, whole: Span) -> bool:
-    return span.source is whole.source and whole.start <= span.start < whole.end
+    return span.source == whole.source and whole.start <= span.start < whole.end
 
 
 # Building -----------------------------------------------------------------------------------------------

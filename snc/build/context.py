@@ -409,12 +409,12 @@ def takes_values(draw: Draw) -> bool:
 
 
 def _around(span: Span, inner: Span) -> bool:
-    return span.source is inner.source and span.start <= inner.start < span.end
+    return span.source == inner.source and span.start <= inner.start < span.end
 
 
 def shipped(source: Source) -> bool:
     """Whether a text is of the standard library, or none at all."""
-    return source is NOWHERE.source or any(source is s for s in standard_sources())
+    return source in (NOWHERE.source, *standard_sources())
 
 
 def file_axes(axes: Axes) -> Axes:

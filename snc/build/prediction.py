@@ -59,4 +59,4 @@ def _is_training(ctx: Context, name: str) -> bool:
 
 
 def _inside(span: Span, whole: Span) -> bool:
-    return span.source is whole.source and whole.start <= span.start and span.end <= whole.end
+    return span.source == whole.source and whole.start <= span.start and span.end <= whole.end
