@@ -89,6 +89,16 @@ def list_events(x: Any, first: int, last: int, at: Any, of: Any, count: int) -> 
     return count + int(found.size)
 
 
+def list_marked(
+    x: Any, first: int, last: int, at: Any, of: Any, marks: Any, mark: int, count: int
+) -> int:
+    """As `list_events`, the places counted from `first`, and a mark put beside each."""
+    end = list_events(x, first, last, at, of, count)
+    at[count:end] -= at.dtype.type(first)
+    marks[count:end] = mark
+    return end
+
+
 def add_dots(
     x: Any, first: int, w: Any, start: int, stride: int, m: int, n: int, out: Any, to: int
 ) -> None:

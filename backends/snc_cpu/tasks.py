@@ -28,6 +28,7 @@ __all__ = [
     "array",
     "everywhere",
     "list_events",
+    "list_marked",
     "number",
     "power_of_two",
     "real",
@@ -49,12 +50,13 @@ array, number, real, rows_from, run = (
     made.run,
 )
 address, power_of_two = made.address, made.power_of_two
-add_dots, add_listed, add_scaled_listed, add_products, list_events = (
+add_dots, add_listed, add_scaled_listed, add_products, list_events, list_marked = (
     sums.add_dots,
     sums.add_listed,
     sums.add_scaled_listed,
     sums.add_products,
     sums.list_events,
+    sums.list_marked,
 )
 # as NumPy divides: without the test for 0 that would be an error in Python, which keeps loops from being vectors
 task = njit(cache=True, no_cpython_wrapper=True, error_model="numpy")

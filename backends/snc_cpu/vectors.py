@@ -9,6 +9,7 @@ registers of the machine. Each function is compiled once in a module, and called
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
@@ -62,24 +63,40 @@ def _count(b: Any, last: Any, first: Sequence[Any], body: Callable[..., Sequence
     return found
 
 
-def _columns(b: Any, width: Any, most: int, body: Callable[[Any, int], None]) -> None:
-    """Go over columns: as many as `most` at a time, what is left by halves."""
+@dataclass(frozen=True)
+class Part:
+    """Columns that are taken together: the first of them, how many, and which of those are there."""
 
-    def one(c: Any) -> Sequence[Any]:
-        body(c, most)
+    first: int
+    lanes: int
+    mask: Any = None  # all of them
+
+
+def _columns(
+    b: Any, width: Any, most: int, vector: int, body: Callable[[Any, Sequence[Part]], None]
+) -> None:
+    """Go over columns: as many as `most` at a time, then once what is left, in vectors of which the last is masked."""
+
+    def whole(c: Any) -> Sequence[Any]:
+        body(c, [Part(0, most)])
         return [b.add(c, WORD(most))]
 
-    (done,) = _while(b, [WORD(0)], lambda c: b.icmp_signed("<=", b.add(c, WORD(most)), width), one)
-    while most > 1:
-        most //= 2
-        before = b.block
-        with b.if_then(b.icmp_signed("<=", b.add(done, WORD(most)), width)):
-            body(done, most)
-            moved, inside = b.add(done, WORD(most)), b.block
-        phi = b.phi(WORD)
-        phi.add_incoming(done, before)
-        phi.add_incoming(moved, inside)
-        done = phi
+    (done,) = _while(
+        b, [WORD(0)], lambda c: b.icmp_signed("<=", b.add(c, WORD(most)), width), whole
+    )
+    left = b.sub(width, done)
+    after = b.append_basic_block("columns")
+    choice = b.switch(b.udiv(b.add(left, WORD(vector - 1)), WORD(vector)), after)
+    for count in range(1, most // vector + 1):
+        case = b.append_basic_block("left")
+        choice.add_case(WORD(count), case)
+        b.position_at_end(case)
+        before = (count - 1) * vector
+        lanes = ir.Constant(ir.VectorType(WORD, vector), list(range(before, before + vector)))
+        last = Part(before, vector, b.icmp_signed("<", lanes, _spread(b, left, vector)))
+        body(done, [Part(0, before), last] if before else [last])
+        b.branch(after)
+    b.position_at_end(after)
 
 
 # memory -----------------------------------------------------------------------------------------------
@@ -94,10 +111,15 @@ def _kind(kind: str, lanes: int) -> Any:
     return KINDS[kind] if lanes == 1 else ir.VectorType(KINDS[kind], lanes)
 
 
-def _load(b: Any, start: Any, kind: str, lanes: int, wanted: str) -> Any:
-    """Numbers from an address on, in the precision that is wanted."""
-    place = b.inttoptr(start, _kind(kind, lanes).as_pointer())
-    value, to = b.load(place, align=ITEMS[kind]), _kind(wanted, lanes)
+def _load(b: Any, start: Any, kind: str, lanes: int, wanted: str, mask: Any = None) -> Any:
+    """Numbers from an address on, in the precision that is wanted; 0 where a mask is not set."""
+    made, to = _kind(kind, lanes), _kind(wanted, lanes)
+    place = b.inttoptr(start, made.as_pointer())
+    if mask is None:
+        value = b.load(place, align=ITEMS[kind])
+    else:
+        load = _masked(b, "load", made, [place.type, INDEX, mask.type, made], made)
+        value = b.call(load, [place, INDEX(ITEMS[kind]), mask, ir.Constant(made, None)])
     if kind == wanted:
         return value
     if kind == "uint8":
@@ -105,8 +127,34 @@ def _load(b: Any, start: Any, kind: str, lanes: int, wanted: str) -> Any:
     return b.fpext(value, to) if ITEMS[kind] < ITEMS[wanted] else b.fptrunc(value, to)
 
 
-def _store(b: Any, start: Any, value: Any, kind: str) -> None:
-    b.store(value, b.inttoptr(start, value.type.as_pointer()), align=ITEMS[kind])
+def _store(b: Any, start: Any, value: Any, kind: str, mask: Any = None) -> None:
+    place = b.inttoptr(start, value.type.as_pointer())
+    if mask is None:
+        b.store(value, place, align=ITEMS[kind])
+    else:
+        given = [value.type, place.type, INDEX, mask.type]
+        store = _masked(b, "store", value.type, given, ir.VoidType())
+        b.call(store, [value, place, INDEX(ITEMS[kind]), mask])
+
+
+def _masked(b: Any, what: str, vector: Any, given: Sequence[Any], answer: Any) -> Any:
+    """The compiler's own function that loads or stores the lanes of a vector that are set in a mask."""
+    kind = {"float": "f32", "double": "f64", "i8": "i8"}[str(vector.element)]
+    name = f"llvm.masked.{what}.v{vector.count}{kind}.p0"
+    found = b.module.globals.get(name)
+    return found or ir.Function(b.module, ir.FunctionType(answer, given), name)
+
+
+def _loads(b: Any, start: Any, kind: str, parts: Sequence[Part], wanted: str) -> list[Any]:
+    """The numbers of all parts."""
+    places = [_place(b, start, WORD(p.first), kind) for p in parts]
+    pairs = zip(parts, places, strict=True)
+    return [_load(b, place, kind, p.lanes, wanted, p.mask) for p, place in pairs]
+
+
+def _stores(b: Any, start: Any, kind: str, parts: Sequence[Part], values: Sequence[Any]) -> None:
+    for p, value in zip(parts, values, strict=True):
+        _store(b, _place(b, start, WORD(p.first), kind), value, kind, p.mask)
 
 
 def _spread(b: Any, value: Any, lanes: int) -> Any:
@@ -145,27 +193,39 @@ def _function(builder: Any, name: str, arguments: int, write: Callable[..., Any]
     return made
 
 
+def _scaled(
+    b: Any, totals: Sequence[Any], one: Any, row: Sequence[Any], parts: Sequence[Part]
+) -> list[Any]:
+    """Totals to which a number times a row is added."""
+    made = []
+    for total, values, part in zip(totals, row, parts, strict=True):
+        times = b.fmul(_spread(b, one, part.lanes), values, flags=FUSED)
+        made.append(b.fadd(total, times, flags=FUSED))
+    return made
+
+
 def _rows(w: str, of: str | None, out: str) -> Callable[..., None]:
     """The sum of listed rows, each times a number if those are given."""
 
     def write(
         b: Any, rows: Any, stride: Any, at: Any, what: Any, count: Any, to: Any, width: Any
     ) -> None:
-        def columns(c: Any, lanes: int) -> None:
+        def columns(c: Any, parts: Sequence[Part]) -> None:
             mine, target = _place(b, rows, c, w), _place(b, to, c, out)
 
-            def add(e: Any, total: Any) -> Sequence[Any]:
+            def add(e: Any, *totals: Any) -> Sequence[Any]:
                 place = b.add(mine, b.mul(_listed(b, at, e), stride))
-                row = _load(b, place, w, lanes, out)
+                row = _loads(b, place, w, parts, out)
                 if of is None:
-                    return [b.fadd(total, row)]
-                times = _spread(b, _load(b, _place(b, what, e, of), of, 1, out), lanes)
-                return [b.fadd(total, b.fmul(times, row, flags=FUSED), flags=FUSED)]
+                    return [b.fadd(t, r) for t, r in zip(totals, row, strict=True)]
+                one = _load(b, _place(b, what, e, of), of, 1, out)
+                return _scaled(b, totals, one, row, parts)
 
-            (total,) = _count(b, count, [_load(b, target, out, lanes, out)], add)
-            _store(b, target, total, out)
+            _stores(
+                b, target, out, parts, _count(b, count, _loads(b, target, out, parts, out), add)
+            )
 
-        _columns(b, width, SUM // ITEMS[out], columns)
+        _columns(b, width, SUM // ITEMS[out], ROW // ITEMS[out], columns)
 
     return write
 
@@ -176,26 +236,26 @@ def _blocks(w: str, x: str, out: str) -> Callable[..., None]:
     def write(b: Any, rows: Any, stride: Any, seen: Any, hop: Any, step: Any, m: Any, n: Any,
               to: Any, leap: Any, width: Any) -> None:  # fmt: skip
         def some(first: Any, tall: int) -> Any:
-            def columns(c: Any, lanes: int) -> None:
-                mine = _place(b, rows, c, w)
+            def columns(c: Any, parts: Sequence[Part]) -> None:
+                mine, each = _place(b, rows, c, w), len(parts)
                 own = [b.add(first, WORD(i)) for i in range(tall)]
                 targets = [b.add(_place(b, to, c, out), b.mul(i, leap)) for i in own]
                 sources = [b.add(seen, b.mul(i, hop)) for i in own]
 
                 def add(k: Any, *totals: Any) -> Sequence[Any]:
-                    row = _load(b, b.add(mine, b.mul(k, stride)), w, lanes, out)
+                    row = _loads(b, b.add(mine, b.mul(k, stride)), w, parts, out)
                     made = []
-                    for total, source in zip(totals, sources, strict=True):
+                    for i, source in enumerate(sources):
                         one = _load(b, b.add(source, b.mul(k, step)), x, 1, out)
-                        times = b.fmul(_spread(b, one, lanes), row, flags=FUSED)
-                        made.append(b.fadd(total, times, flags=FUSED))
+                        made += _scaled(b, totals[i * each : (i + 1) * each], one, row, parts)
                     return made
 
-                totals = _count(b, n, [_load(b, t, out, lanes, out) for t in targets], add)
-                for target, total in zip(targets, totals, strict=True):
-                    _store(b, target, total, out)
+                starts = [v for t in targets for v in _loads(b, t, out, parts, out)]
+                totals = _count(b, n, starts, add)
+                for i, target in enumerate(targets):
+                    _stores(b, target, out, parts, totals[i * each : (i + 1) * each])
 
-            _columns(b, width, BLOCK // ITEMS[out], columns)
+            _columns(b, width, BLOCK // ITEMS[out], ROW // ITEMS[out], columns)
             return b.add(first, WORD(tall))
 
         done = WORD(0)
@@ -277,15 +337,21 @@ def _total(b: Any, vector: Any, lanes: int) -> Any:
 
 
 def _events(x: str, of: str) -> Callable[..., Any]:
-    """List the numbers that are not 0, SPARE at a time; answers how many are listed then."""
+    """List the numbers that are not 0, SPARE at a time; answers how many are listed then.
 
-    def write(b: Any, seen: Any, first: Any, last: Any, at: Any, what: Any, count: Any) -> Any:
+    Places are counted from `origin`; beside each `mark` is put, if `marks` is an address.
+    """
+
+    def write(
+        b: Any, seen: Any, first: Any, last: Any, at: Any, what: Any, count: Any,
+        origin: Any, marks: Any, mark: Any,
+    ) -> Any:  # fmt: skip
         module = b.module
 
         def some(k: Any, found: Any, lanes: int) -> Sequence[Any]:
             value = _load(b, _place(b, seen, k, x), x, lanes, of)
             ids = b.add(
-                _spread(b, b.trunc(k, INDEX), lanes),
+                _spread(b, b.trunc(b.sub(k, origin), INDEX), lanes),
                 ir.Constant(_integers(lanes), list(range(lanes)) if lanes > 1 else 0),
             )
             spikes = b.fcmp_unordered("!=", value, ir.Constant(value.type, _zeros(lanes)))
@@ -298,6 +364,9 @@ def _events(x: str, of: str) -> Callable[..., Any]:
                 more = b.zext(b.ctpop(bits), WORD)
             _store(b, b.add(at, b.shl(found, WORD(2))), ids, "float32")
             _store(b, _place(b, what, found, of), value, of)
+            with b.if_then(b.icmp_signed("!=", marks, WORD(0))):
+                beside = b.add(marks, b.shl(found, WORD(2)))
+                _store(b, beside, _spread(b, b.trunc(mark, INDEX), lanes), "float32")
             return [b.add(k, WORD(lanes)), b.add(found, more)]
 
         state = [first, count]
@@ -461,9 +530,28 @@ def list_events(typingctx, x, first, last, at, of, count):
 
     def code(context, b, signature, given):
         x_, first, last, at_, of_, count = given
-        function = _function(b, "snc_events_" + "_".join(kinds), 6, _events(*kinds))
+        function = _function(b, "snc_events_" + "_".join(kinds), 9, _events(*kinds))
         arrays = [_data(context, b, k, v) for k, v in ((x, x_), (at, at_), (of, of_))]
-        return b.call(function, [arrays[0], first, last, arrays[1], arrays[2], count])
+        none = WORD(0)
+        return b.call(function, [arrays[0], first, last, *arrays[1:], count, none, none, none])
 
     n = NUMBER
     return n(x, n, n, at, of, n), code
+
+
+@intrinsic
+def list_marked(typingctx, x, first, last, at, of, marks, mark, count):
+    """As `list_events`, the places counted from `first`, and a mark put beside each."""
+    kinds = _names(x, of)
+
+    def code(context, b, signature, given):
+        x_, first, last, at_, of_, marks_, mark, count = given
+        function = _function(b, "snc_events_" + "_".join(kinds), 9, _events(*kinds))
+        pairs = (x, x_), (at, at_), (of, of_), (marks, marks_)
+        arrays = [_data(context, b, k, v) for k, v in pairs]
+        return b.call(
+            function, [arrays[0], first, last, *arrays[1:3], count, first, arrays[3], mark]
+        )
+
+    n = NUMBER
+    return n(x, n, n, at, of, marks, n, n), code

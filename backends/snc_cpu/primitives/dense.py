@@ -12,7 +12,7 @@ from snc_cpu.tasks import (
     add_products,
     add_scaled_listed,
     array,
-    list_events,
+    list_marked,
     number,
     rows_from,
 )
@@ -53,7 +53,8 @@ def dense_w(acc, a, z, opened, shape, low, high):
     mine = high - low
     room = (TILE + batch) * mine + SPARE
     who, place, at = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
-    what, of, start = np.empty(room, a.dtype), np.empty(room, a.dtype), np.empty(mine + 2, np.int64)
+    kind = (z[0, 0, :1] + np.float32(0)).dtype  # what counts and bytes become
+    what, of, start = np.empty(room, kind), np.empty(room, kind), np.empty(mine + 2, np.int64)
     begin, held, total = 0, 0, 0
     for k in range(steps):
         if opened[k]:
@@ -61,11 +62,7 @@ def dense_w(acc, a, z, opened, shape, low, high):
                 if silent(a[k, b]):
                     continue
                 held += 1
-                last = list_events(z[k, b], low, high, who, what, total)
-                for e in range(total, last):
-                    who[e] -= np.uint32(low)
-                    place[e] = k * batch + b
-                total = last
+                total = list_marked(z[k, b], low, high, who, what, place, k * batch + b, total)
         if held < TILE and k < steps - 1:
             continue
         if crowded(total, held * mine):
