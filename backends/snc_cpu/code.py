@@ -144,6 +144,8 @@ class CpuCode(GraphCode):
         w = Writer()
         for name, value in f.heads.items():
             w(f"{name} = {value}")
+        for line in f.before.lines:
+            w(line)
         order = "range(t1 - 1, t0 - 1, -1)" if backward else "range(t0, t1)"
         with w.block(f"for t in {order}"):
             w("k = t - t0")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from snc.codegen.arrays import Arrays, lead, length, rest
 from snc.codegen.nest import FUSED, expression, loops, number, offset, user_index, variable
-from snc.codegen.products import PRIMITIVES, kind_of, shape_of
+from snc.codegen.products import PAD, PRIMITIVES, kind_of, shape_of
 from snc.codegen.reductions import SINGLE
 from snc.codegen.writer import Writer
 from snc.graph.geometry import Geometry
@@ -42,6 +42,7 @@ class Function:
     hoists: ClassVar[bool] = True  # whether single numbers are read once before a loop
     every: bool = False  # whether arrays are asked for with all samples
     body: Writer = field(default_factory=Writer)
+    before: Writer = field(default_factory=Writer)  # what is done for all steps of a chunk at once
 
     # where values are ---------------------------------------------------------------------------------
 
@@ -596,6 +597,27 @@ class Function:
         with self.body.block("for b in range(B)"):
             PRIMITIVES[node.op](self, node, f"{out}[b]", rows=True)
 
+    def known_before(self, node: Node) -> tuple[str, str] | None:
+        """Where a product's input is, if it is known for all steps of the chunk: an array, and its first step."""
+        source = self.node(self.behind(node.args[1]))
+        made = self.plan.stage.get(source.name)
+        other = made is not None and made != self.stage
+        if not self.sample or self.stage < 0 or self.gate(node) or lead(source.axes) is None:
+            return None
+        if source.op != "field" and not other:
+            return None
+        array, _, index = self.views[self.array_of(source.name)].partition("[")
+        return array, "t0" if index.startswith("t") else "0"
+
+    def all_steps(self, array: str, length: int) -> str:
+        """Room for the values of all steps that an array has at each: what it is, and which of its samples is meant."""
+        if array in self.views:  # kept for others
+            return f"{self.views[array].partition('[')[0]}, b"
+        every = f"{array}_every"
+        self.heads[every] = f"np.zeros((K, 1, {length}), {self.heads.pop(array).split(', ')[-1]}"
+        self.views[array] = f"{every}[k, 0]"
+        return f"{every}, 0"
+
     def events(self, name: str, rows: bool) -> str:
         """The list of where a node is not 0, its numbers and how many they are; made once in a step."""
         source = self.behind(name)
@@ -637,14 +659,16 @@ class Function:
         node = self.node(weight)
         letter = "t" if turned else "l"
         ident = f"{letter}_{self.arrays.identifier(self.node(self.behind(weight)))}"
-        shape = (str(size(node.axes)),)
-        self.arrays.add(ident, "fixed", weight, shape, self.kind(node))
         rows, columns = geometry.channels("pre"), geometry.channels("post")
-        taps = 1 if geometry.kind == "dense" else geometry.kernel[0] * geometry.kernel[1]
+        dense = geometry.kind == "dense"
+        pad, taps = (PAD, 1) if dense else (1, geometry.kernel[0] * geometry.kernel[1])
+        others, across = (columns, rows) if turned else (rows, columns)
+        shape = (str(taps * others * -(-across // pad) * pad),)
+        self.arrays.add(ident, "fixed", weight, shape, self.kind(node))
         if turned:
-            line = f"turned_panels({{}}, {{}}, {taps}, {rows}, {columns})"
+            line = f"turned_panels({{}}, {{}}, {taps}, {rows}, {columns}, {pad})"
         else:
-            line = f"panels({{}}, {{}}, {taps * rows}, {columns})"
+            line = f"panels({{}}, {{}}, {taps * rows}, {columns}, {pad})"
         self.arrays.layouts.setdefault(ident, (weight, line))
         return self.use(ident)
 

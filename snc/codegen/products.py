@@ -10,6 +10,7 @@ from snc.graph.graph import Axes, Node, features, size
 if TYPE_CHECKING:
     from snc.codegen.function import Function
 
+PAD = 16  # numbers that the width of a dense product's last panel is a multiple of
 PANEL = 32  # columns that are one panel in any precision and on any machine
 
 
@@ -42,6 +43,10 @@ def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
         # where weights change at every step, laying them out would cost more than it brings
         plain = few or (f.plan.chunk == 1 and not transpose)
         w = f.array_of(node.args[0]) if plain else f.laid_out(node.args[0], g, transpose)
+        if not plain and not rows and (given := f.known_before(node)):
+            target = f.all_steps(out, size(node.axes))
+            f.before(f"gather_steps({w}, {', '.join(given)}, b, t1 - t0, {target})")
+            return
         listed = f.events(node.args[1], rows)
         f.body(f"gather{'' if plain else '_panels'}({w}, {listed}, {out})")
         return

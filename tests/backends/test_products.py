@@ -9,6 +9,8 @@ import pytest
 from snc_cpu import plain, primitives, vectors
 from snc_cpu.registers import SPARE
 
+from snc.codegen.products import PAD
+
 SHAPES = [  # height, width, inputs, outputs, kernel, stride, padding, dilation
     (6, 5, 3, 4, (3, 3), 1, (1, 1), 1),
     (7, 7, 20, 70, (3, 3), 1, (1, 1), 1),
@@ -75,8 +77,8 @@ def test_convolutions_their_transposes_and_their_weight_products(
             total[weight] += pre.T @ s.reshape(12, *a.shape)[:, *to]
         assert np.abs(out).max() > 1
         laid, turned = np.empty(w.size, kind), np.empty(w.size, kind)
-        primitives.panels(w.ravel(), laid, kh * kw * inputs, outputs)
-        primitives.turned_panels(w.ravel(), turned, kh * kw, inputs, outputs)
+        primitives.panels(w.ravel(), laid, kh * kw * inputs, outputs, 1)
+        primitives.turned_panels(w.ravel(), turned, kh * kw, inputs, outputs, 1)
         made = np.empty(a.size, kind)
         primitives.conv(laid, x.ravel(), *lists(x.ravel(), inputs), made, given)
         assert np.abs(made.reshape(a.shape) - out).max() < tolerance
@@ -97,14 +99,24 @@ def test_dense_products(rate: float, ones: bool, kind: str, post: int) -> None:
         np.random.default_rng(1).normal(size=(50, post)).astype(kind),
     )
     at, of = np.empty(50 + SPARE, np.uint32), np.empty(50 + SPARE, kind)
-    laid, plainly, paneled = np.empty(w.size, kind), np.empty(post, kind), np.empty(post, kind)
-    primitives.panels(w.ravel(), laid, 50, post)
+    plainly, paneled = np.empty(post, kind), np.empty(post, kind)
+    laid, turned = (np.full(50 * (-(-post // PAD) * PAD), np.nan, kind) for _ in range(2))
+    primitives.panels(w.ravel(), laid, 50, post, PAD)
+    primitives.turned_panels(w.T.ravel(), turned, 1, post, 50, PAD)
+    assert laid.tobytes() == turned.tobytes()
     count = primitives.events(x, at, of)
     assert count == np.count_nonzero(x)
     primitives.gather(w.ravel(), at, of, count, plainly)
     primitives.gather_panels(laid, at, of, count, paneled)
     assert np.abs(plainly - x.astype(float) @ w).max() < tolerance
     assert plainly.tobytes() == paneled.tobytes()
+    steps = np.stack([x, 0 * x, *numbers(rate, ones, kind, 70, 50)])[:, np.newaxis]
+    every = np.full((72, 2, post), np.nan, kind)
+    primitives.gather_steps(laid, steps, 2, 0, 70, every, 1)
+    primitives.gather_steps(laid, steps, 0, 0, 2, every[70:], 1)
+    assert every[70, 1].tobytes() == plainly.tobytes()
+    assert not every[71, 1].any()
+    assert np.abs(every[:70, 1] - steps[2:, 0].astype(float) @ w).max() < tolerance
     z, a = numbers(rate, ones, kind, 5, 60, 50), numbers(0.9, False, kind, 5, 60, post)
     total = np.zeros(w.size, kind)
     primitives.dense_product(total, a, z, np.array([50, post]))

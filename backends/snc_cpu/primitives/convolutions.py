@@ -244,6 +244,8 @@ def conv_w(acc, a, z, opened, shape, low, high):
         at_line(most * tall * wide * panel, a.dtype),
         at_line(height * wide * mine, z.dtype),
     )
+    fill_row(tile, 0)
+    fill_row(spread, 0)
     here, values = np.empty(z.shape[2] + SPARE, np.uint32), np.empty(z.shape[2] + SPARE, a.dtype)
     room = most * pixels * mine + SPARE
     who, place, at = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from snc_cpu.primitives.rows import by_neuron, silent
+from snc_cpu.primitives.rows import at_line, by_neuron, copy_row, silent
 from snc_cpu.tasks import (
     SPARE,
+    SUM,
     add_listed,
     add_products,
     add_scaled_listed,
@@ -18,7 +19,7 @@ from snc_cpu.tasks import (
 )
 
 BLOCK = 3  # the place of the number of rows of a block in a product's table
-TILE = 128  # rows that are listed at a time: 450 floats of each fit the second-level cache
+TILE = 256  # rows that are listed at a time: 450 floats of each fit the second-level cache
 
 
 @njit(cache=True, error_model="numpy")
@@ -47,22 +48,29 @@ def crowded(events, places):
 def dense_w(acc, a, z, opened, shape, low, high):
     """acc[i] += sum over open steps and samples of z[i] a, for the presynaptic neurons from low to high.
 
-    TILE rows of a at a time are listed by neuron and stay in the cache while all neurons add theirs.
+    TILE rows of a at a time are listed by neuron; laid out in panels, they stay in the cache while all neurons
+    add theirs.
     """
     steps, batch, n, seen = a.shape[0], a.shape[1], shape[1], z.shape[2]
     mine = high - low
-    room = (TILE + batch) * mine + SPARE
+    tall = min(TILE + batch, steps * batch)
+    room = tall * mine + SPARE
     who, place, at = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
     kind = (z[0, 0, :1] + np.float32(0)).dtype  # what counts and bytes become
     what, of, start = np.empty(room, kind), np.empty(room, kind), np.empty(mine + 2, np.int64)
+    panel = SUM // a.itemsize
+    tile = at_line(tall * (-(-n // panel) * panel), a.dtype)
     begin, held, total = 0, 0, 0
     for k in range(steps):
         if opened[k]:
             for b in range(batch):
                 if silent(a[k, b]):
                     continue
+                for c in range(0, n, panel):
+                    part, to = min(panel, n - c), c * tall + held * panel
+                    copy_row(tile[to : to + part], a[k, b, c : c + part])
+                total = list_marked(z[k, b], low, high, who, what, place, held, total)
                 held += 1
-                total = list_marked(z[k, b], low, high, who, what, place, k * batch + b, total)
         if held < TILE and k < steps - 1:
             continue
         if crowded(total, held * mine):
@@ -72,12 +80,16 @@ def dense_w(acc, a, z, opened, shape, low, high):
                         a, s * batch * n, n, z, s * batch * seen + low, 1, seen, mine, batch,
                         acc, low * n, n, n,
                     )  # fmt: skip
-        elif by_neuron(who, place, what, total, start, at, of):
-            for i in range(mine):
-                add_listed(a, 0, n, at, start[i], start[i + 1], acc, (low + i) * n, n)
         else:
-            for i in range(mine):
-                add_scaled_listed(a, 0, n, at, of, start[i], start[i + 1], acc, (low + i) * n, n)
+            ones = by_neuron(who, place, what, total, start, at, of)
+            for c in range(0, n, panel):
+                part, row = min(panel, n - c), c * tall
+                for i in range(mine):
+                    first, last, to = start[i], start[i + 1], (low + i) * n + c
+                    if ones:
+                        add_listed(tile, row, panel, at, first, last, acc, to, part)
+                    else:
+                        add_scaled_listed(tile, row, panel, at, of, first, last, acc, to, part)
         begin, held, total = k + 1, 0, 0
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from snc_cpu.tasks import SUM, add_listed, add_scaled_listed, list_events
+from snc_cpu.tasks import SPARE, SUM, add_listed, add_scaled_listed, list_events
 
+PAD = 16  # numbers that are a line of the cache, or two
+STEPS = 64  # of which a product is made at once
 LINE = 64  # numbers, at most, from one line of the cache to the next
 PRODUCT = {"reassoc", "contract", "nsz", "arcp"}  # what a compiler may do inside the sum of one row
 
@@ -43,8 +45,8 @@ def fill_rows(to, value):
 
 @njit(cache=True, error_model="numpy")
 def at_line(count, kind):
-    """An array of zeros that begins where a line of the cache does."""
-    room = np.zeros(count + LINE, kind)
+    """Room for some numbers that begins where a line of the cache does."""
+    room = np.empty(count + LINE, kind)
     first = -room.ctypes.data // room.itemsize % LINE
     return room[first : first + count]
 
@@ -136,35 +138,74 @@ def by_neuron(who, place, what, total, start, at, of):
 def gather_panels(w, at, of, count, out):
     """As `gather`; w in panels."""
     fill_row(out, 0)
-    rows, panel, ones = w.size // out.size, SUM // w.itemsize, all_ones(of, count)
+    rows, panel, ones = w.size // padded(out.size), SUM // w.itemsize, all_ones(of, count)
     for first in range(0, out.size, panel):
         part = min(panel, out.size - first)
+        hop = padded(part)
         if ones:
-            add_listed(w, first * rows, part, at, 0, count, out, first, part)
+            add_listed(w, first * rows, hop, at, 0, count, out, first, part)
         else:
-            add_scaled_listed(w, first * rows, part, at, of, 0, count, out, first, part)
+            add_scaled_listed(w, first * rows, hop, at, of, 0, count, out, first, part)
 
 
 @njit(cache=True, error_model="numpy")
-def panels(w, out, rows, columns):
-    """A matrix of rows and columns laid out in panels of as many columns as a sum in registers has."""
+def padded(columns):
+    """The columns of a panel of a dense product, each row of which begins where a line of the cache does."""
+    return -(-columns // PAD) * PAD
+
+
+@njit(cache=True, error_model="numpy")
+def gather_steps(w, x, first, b, steps, out, to):
+    """As `gather_panels`, out[k, to] of x[first + k, b] for a number of steps: a panel stays in the cache for many."""
+    n, columns, most = x.shape[2], out.shape[2], min(steps, STEPS)
+    rows, panel = w.size // padded(columns), SUM // w.itemsize
+    at, of = np.empty(most * n + SPARE, np.uint32), np.empty(most * n + SPARE, w.dtype)
+    start = np.zeros(most + 1, np.int64)
+    for begin in range(0, steps, most):
+        count = min(most, steps - begin)
+        for k in range(count):
+            start[k + 1] = list_events(x[first + begin + k, b], 0, n, at, of, start[k])
+            fill_row(out[begin + k, to], 0)
+        ones = all_ones(of, start[count])
+        for c in range(0, columns, panel):
+            part = min(panel, columns - c)
+            hop = padded(part)
+            for k in range(count):
+                low, high, here = (
+                    start[k],
+                    start[k + 1],
+                    ((begin + k) * out.shape[1] + to) * columns + c,
+                )
+                if ones:
+                    add_listed(w, c * rows, hop, at, low, high, out, here, part)
+                else:
+                    add_scaled_listed(w, c * rows, hop, at, of, low, high, out, here, part)
+
+
+@njit(cache=True, error_model="numpy")
+def panels(w, out, rows, columns, pad):
+    """A matrix of rows and columns laid out in panels of as many columns as a sum in registers has.
+
+    The width of the last panel is a multiple of `pad`.
+    """
     panel = SUM // out.itemsize
     for first in range(0, columns, panel):
         width = min(panel, columns - first)
+        hop = -(-width // pad) * pad
         for i in range(rows):
             for j in range(width):
-                out[first * rows + i * width + j] = w[i * columns + first + j]
+                out[first * rows + i * hop + j] = w[i * columns + first + j]
 
 
 @njit(cache=True, error_model="numpy")
-def turned_panels(w, out, taps, rows, columns):
+def turned_panels(w, out, taps, rows, columns, pad):
     """The matrix that is, last weight of the kernel first, the transpose of each [rows, columns]; in panels."""
     panel = SUM // out.itemsize
     for first in range(0, rows, panel):
         width = min(panel, rows - first)
-        base = first * taps * columns
+        base, hop = first * taps * columns, -(-width // pad) * pad
         for k in range(taps):
             for j in range(columns):
                 for i in range(width):
                     source = ((taps - 1 - k) * rows + first + i) * columns + j
-                    out[base + (k * columns + j) * width + i] = w[source]
+                    out[base + (k * columns + j) * hop + i] = w[source]
