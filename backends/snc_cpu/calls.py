@@ -17,6 +17,11 @@ from snc_cpu.tasks import ARRAYS, SIZES
 LARGEST = 352  # presynaptic neurons of one block at most
 WORD = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\s+|.")
 MADE = re.compile(r"^ *(\w+) = ")
+LOOP = re.compile(r"^ *for i in range\((\d+)\):$", re.MULTILINE)
+HEAD = re.compile(r"^(\w+) = array\((memory, \d+, [\w.]+), \((\d+),\)\)$")
+SPLIT, MOST = 2**14, 16  # numbers of a part of a long loop, at least, and parts of one
+FEW = 8  # numbers that a comment lists
+LINE = 16  # numbers: a part begins where a line of the cache does
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,45 @@ class Piece:
         """All numbers, in order."""
         return tuple(w for w in self.words if w[0].isdigit())
 
+    def loop(self) -> int:
+        """The length of its only loop, if it does the same to every element of some arrays; else 0."""
+        text = "\n".join(line.split("  # ")[0] for line in self.lines)
+        found = LOOP.findall(text)
+        if len(found) != 1 or len(re.findall(r"\bfor\b", text)) != 1:
+            return 0
+        heads = {m[1]: m[3] for m in map(HEAD.match, self.lines) if m}
+        elements = re.findall(r"(\w+)\[i\]", text)
+        alone = len(re.findall(r"\bi\b", text)) == len(elements) + 1
+        return int(found[0]) if alone and {heads.get(a) for a in elements} == {found[0]} else 0
+
+    def part(self, low: int, high: int) -> Piece:
+        """What it does to the elements from low to high."""
+        size = str(self.loop())
+        lines = (
+            f"{m[1]} = rows_from({m[2]}, ({high - low},), {low})"
+            if (m := HEAD.match(line)) and m[3] == size
+            else line.replace(f"for i in range({size}):", f"for i in range({high - low}):")
+            for line in self.lines
+        )
+        return Piece(tuple(lines), self.arrays)
+
+
+def in_parts(pieces: Sequence[Piece]) -> list[Piece]:
+    """Pieces; those that are one long loop in parts, first parts first: so one thread does as much as another.
+
+    The parts do not depend on the number of threads.
+    """
+    found: list[tuple[float, Piece]] = []
+    for piece in pieces:
+        length = piece.loop()
+        if not length:
+            found.append((0.0, piece))
+            continue
+        count = min(max(length // SPLIT, 1), MOST)
+        ends = [*(length * k // count // LINE * LINE for k in range(count)), length]
+        found += [(k / count, piece.part(ends[k], ends[k + 1])) for k in range(count)]
+    return [piece for _, piece in sorted(found, key=lambda pair: pair[0])]
+
 
 def _is_real(word: str) -> bool:
     return word[0].isdigit() and not word.isdigit()
@@ -124,7 +168,7 @@ def task_of(name: str, pieces: Sequence[Piece], index: str = "_") -> tuple[str, 
     with w.block(f"def {name}({index}, t0, t1, memory)"):
         for c in varying:
             read = "real" if _is_real(c[0]) else "number"
-            w(f"{named[c]} = {read}(memory, {place[c]})", note=", ".join(c))
+            w(f"{named[c]} = {read}(memory, {place[c]})", note=_some(c))
         at = iter(columns)
         text = "".join(
             named.get(c, word) if word[0].isdigit() and (c := next(at)) else word
@@ -138,6 +182,12 @@ def task_of(name: str, pieces: Sequence[Piece], index: str = "_") -> tuple[str, 
         for k, p in enumerate(pieces)
     ]
     return w.text(), calls
+
+
+def _some(numbers: Sequence[str]) -> str:
+    """Numbers, each once, not all if they are many."""
+    found = list(dict.fromkeys(numbers))
+    return ", ".join([*found[:FEW], *(["..."] if len(found) > FEW else [])])
 
 
 def _value(text: str) -> int | float:

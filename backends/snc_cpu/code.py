@@ -13,7 +13,7 @@ from snc.codegen.function import Function
 from snc.codegen.stages import GraphCode
 from snc.codegen.writer import Writer
 from snc.graph.graph import Node, Write
-from snc_cpu.calls import Call, Piece, task_of
+from snc_cpu.calls import Call, Piece, in_parts, task_of
 from snc_cpu.pieces import parts
 from snc_cpu.tasks import ARRAYS, SIZES
 
@@ -205,7 +205,7 @@ class CpuCode(GraphCode):
         made = []
         for k, level in enumerate(parts(self._outside(), nodes)):
             pieces = [self._piece(part, targets or {}) for part in level]
-            made.append(self._calls(f"{name}_{k}", pieces))
+            made.append(self._calls(f"{name}_{k}", in_parts(pieces)))
         return made
 
     def writes(self, name: str, writes: Iterable[Write], step: bool = False) -> list[range]:
@@ -215,7 +215,7 @@ class CpuCode(GraphCode):
             f = self._outside()
             self.write(f, write)
             pieces.append(self._finished(f, step))
-        return [self._calls(name, pieces)] if pieces else []
+        return [self._calls(name, in_parts(pieces))] if pieces else []
 
     def layouts(self, name: str) -> list[range]:
         """The weights in the order in which stages asked for them."""

@@ -32,6 +32,7 @@ __all__ = [
     "number",
     "power_of_two",
     "real",
+    "rows_from",
     "run",
     "task",
     "together",
