@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -133,21 +133,28 @@ class Piece:
         return Piece(tuple(lines), self.arrays)
 
 
-def in_parts(pieces: Sequence[Piece]) -> list[Piece]:
-    """Pieces; those that are one long loop in parts, first parts first: so one thread does as much as another.
+def in_parts(pieces: Sequence[Piece], sizes: Mapping[str, int]) -> list[Piece]:
+    """Pieces in an order in which threads that share them do as much as each other; one long loop is several.
 
-    The parts do not depend on the number of threads.
+    First parts come before second ones. Nothing depends on the number of threads. sizes: of arrays.
     """
-    found: list[tuple[float, Piece]] = []
+    whole = [p for p in pieces if not p.loop()]
+    whole.sort(key=lambda p: -sum(sizes.get(a, 0) for a in p.arrays))
+    found = [((k + 0.5) / len(whole), p) for k, p in enumerate(_halves(whole))]
     for piece in pieces:
-        length = piece.loop()
-        if not length:
-            found.append((0.0, piece))
-            continue
-        count = min(max(length // SPLIT, 1), MOST)
-        ends = [*(length * k // count // LINE * LINE for k in range(count)), length]
-        found += [(k / count, piece.part(ends[k], ends[k + 1])) for k in range(count)]
+        if length := piece.loop():
+            count = min(max(length // SPLIT, 1), MOST)
+            ends = [*(length * k // count // LINE * LINE for k in range(count)), length]
+            found += [(k / count, piece.part(ends[k], ends[k + 1])) for k in range(count)]
     return [piece for _, piece in sorted(found, key=lambda pair: pair[0])]
+
+
+def _halves(pieces: list[Piece]) -> list[Piece]:
+    """Pieces, the largest first, put in an order of which both halves are about as large, and their halves too."""
+    if len(pieces) < 3:
+        return pieces
+    one, other = ([p for k, p in enumerate(pieces) if k % 4 in which] for which in ((0, 3), (1, 2)))
+    return [*_halves(one), *_halves(other)]
 
 
 def _is_real(word: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 import networkx as nx
 
@@ -205,7 +206,7 @@ class CpuCode(GraphCode):
         made = []
         for k, level in enumerate(parts(self._outside(), nodes)):
             pieces = [self._piece(part, targets or {}) for part in level]
-            made.append(self._calls(f"{name}_{k}", in_parts(pieces)))
+            made.append(self._shared_out(f"{name}_{k}", pieces))
         return made
 
     def writes(self, name: str, writes: Iterable[Write], step: bool = False) -> list[range]:
@@ -215,7 +216,7 @@ class CpuCode(GraphCode):
             f = self._outside()
             self.write(f, write)
             pieces.append(self._finished(f, step))
-        return [self._calls(name, in_parts(pieces))] if pieces else []
+        return [self._shared_out(name, pieces)] if pieces else []
 
     def layouts(self, name: str) -> list[range]:
         """The weights in the order in which stages asked for them."""
@@ -224,7 +225,13 @@ class CpuCode(GraphCode):
             f = self._outside()
             f.body(line.format(f.array_of(weight), f.use(array)))
             pieces.append(self._finished(f, False))
-        return [self._calls(name, pieces)] if pieces else []
+        return [self._shared_out(name, pieces)] if pieces else []
+
+    def _shared_out(self, name: str, pieces: Sequence[Piece]) -> range:
+        """Calls of pieces that do not read one another."""
+        shapes = {a: s.shape for a, s in self.arrays.specs.items()}
+        sizes = {a: prod(int(n) for n in shape if n.isdigit()) for a, shape in shapes.items()}
+        return self._calls(name, in_parts(pieces, sizes))
 
     def _outside(self) -> Function:
         return Function("", self.plan, self.arrays, self.wide, False, -1)

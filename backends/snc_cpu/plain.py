@@ -70,6 +70,18 @@ def add_scaled_listed(
         target += out.dtype.type(of[e]) * w.reshape(-1)[first : first + width]
 
 
+def add_taps_listed(
+    w: Any, start: int, stride: int, down: int, across: int, at: Any, of: Any, ones: bool,
+    low: int, high: int, out: Any, to: int, leap: int, width: int,
+) -> None:  # fmt: skip
+    """For weights (k, j) of a kernel of 3 x 3: out[to + (3 k + j) leap :] += listed rows of w."""
+    times = np.ones(high) if ones else of
+    for k in range(3):
+        for j in range(3):
+            first, here = start - k * down - j * across, to + (3 * k + j) * leap
+            add_scaled_listed(w, first, stride, at, times, low, high, out, here, width)
+
+
 def add_products(
     w: Any, start: int, stride: int, x: Any, first: int, hop: int, step: int, m: int, n: int,
     out: Any, to: int, leap: int, width: int,

@@ -25,6 +25,7 @@ __all__ = [
     "add_listed",
     "add_products",
     "add_scaled_listed",
+    "add_taps_listed",
     "array",
     "everywhere",
     "list_events",
@@ -51,11 +52,12 @@ array, number, real, rows_from, run = (
     made.run,
 )
 address, power_of_two = made.address, made.power_of_two
-add_dots, add_listed, add_scaled_listed, add_products, list_events, list_marked = (
+add_dots, add_listed, add_scaled_listed, add_products, add_taps_listed, list_events, list_marked = (
     sums.add_dots,
     sums.add_listed,
     sums.add_scaled_listed,
     sums.add_products,
+    sums.add_taps_listed,
     sums.list_events,
     sums.list_marked,
 )

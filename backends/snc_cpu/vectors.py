@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from snc_cpu.registers import BLOCK, DOTS, ROW, SPARE, SUM, TALL
+from snc_cpu.registers import BLOCK, DOTS, ROW, SPARE, SUM, TALL, THIN
 
 WORD = ir.IntType(64)
 INDEX = ir.IntType(32)
@@ -78,7 +78,7 @@ def _columns(
     """Go over columns: as many as `most` at a time, then once what is left, in vectors of which the last is masked."""
 
     def whole(c: Any) -> Sequence[Any]:
-        body(c, [Part(0, most)])
+        body(c, [Part(k, vector) for k in range(0, most, vector)])
         return [b.add(c, WORD(most))]
 
     (done,) = _while(
@@ -94,7 +94,7 @@ def _columns(
         before = (count - 1) * vector
         lanes = ir.Constant(ir.VectorType(WORD, vector), list(range(before, before + vector)))
         last = Part(before, vector, b.icmp_signed("<", lanes, _spread(b, left, vector)))
-        body(done, [Part(0, before), last] if before else [last])
+        body(done, [*(Part(k, vector) for k in range(0, before, vector)), last])
         b.branch(after)
     b.position_at_end(after)
 
@@ -226,6 +226,44 @@ def _rows(w: str, of: str | None, out: str) -> Callable[..., None]:
             )
 
         _columns(b, width, SUM // ITEMS[out], ROW // ITEMS[out], columns)
+
+    return write
+
+
+def _taps(w: str, of: str | None, out: str) -> Callable[..., None]:
+    """Sums of listed rows of a picture for all 3 x 3 weights of a kernel: of each row and its neighbours.
+
+    The neighbours of one event are those of the next, or near them: they are found in the first cache.
+    """
+
+    def write(b: Any, rows: Any, stride: Any, down: Any, across: Any, at: Any, what: Any, count: Any,
+              to: Any, leap: Any, width: Any) -> None:  # fmt: skip
+        taps = [(k, j) for k in range(3) for j in range(3)]
+
+        def columns(c: Any, parts: Sequence[Part]) -> None:
+            mine, each = _place(b, rows, c, w), len(parts)
+            away = [b.add(b.mul(WORD(k), down), b.mul(WORD(j), across)) for k, j in taps]
+            targets = [b.add(_place(b, to, c, out), b.mul(WORD(i), leap)) for i in range(len(taps))]
+
+            def add(e: Any, *totals: Any) -> Sequence[Any]:
+                place = b.add(mine, b.mul(_listed(b, at, e), stride))
+                one = None if of is None else _load(b, _place(b, what, e, of), of, 1, out)
+                made = []
+                for i, hop in enumerate(away):
+                    row = _loads(b, b.sub(place, hop), w, parts, out)
+                    sums = totals[i * each : (i + 1) * each]
+                    if one is None:
+                        made += [b.fadd(t, r) for t, r in zip(sums, row, strict=True)]
+                    else:
+                        made += _scaled(b, sums, one, row, parts)
+                return made
+
+            starts = [v for t in targets for v in _loads(b, t, out, parts, out)]
+            totals = _count(b, count, starts, add)
+            for i, target in enumerate(targets):
+                _stores(b, target, out, parts, totals[i * each : (i + 1) * each])
+
+        _columns(b, width, THIN // ITEMS[out], ROW // ITEMS[out], columns)
 
     return write
 
@@ -456,6 +494,38 @@ def add_scaled_listed(typingctx, w, start, stride, at, of, low, high, out, to, w
 
     n = NUMBER
     return types.void(w, n, n, at, of, n, n, out, n, n), code
+
+
+@intrinsic
+def add_taps_listed(
+    typingctx, w, start, stride, down, across, at, of, ones, low, high, out, to, leap, width
+):
+    """For weights (k, j) of a kernel of 3 x 3: out[to + (3 k + j) leap :] += listed rows of w.
+
+    Those from w[start + at[e] * stride - k * down - j * across :] on, width numbers, times of[e] if not `ones`.
+    """
+    kinds = _names(w, of, out)
+
+    def code(context, b, signature, given):
+        w_, start, stride, down, across, at_, of_, ones, low, high, out_, to, leap, width = given
+        hops = [b.mul(n, WORD(ITEMS[kinds[0]])) for n in (stride, down, across)]
+        listed = b.add(_data(context, b, at, at_), b.shl(low, WORD(2)))
+        what = _place(b, _data(context, b, of, of_), low, kinds[1])
+        shared = [
+            _place(b, _data(context, b, w, w_), start, kinds[0]), *hops, listed, what, b.sub(high, low),
+            _place(b, _data(context, b, out, out_), to, kinds[2]), b.mul(leap, WORD(ITEMS[kinds[2]])), width,
+        ]  # fmt: skip
+        plainly = _function(b, "snc_taps_" + "_".join(kinds), 10, _taps(kinds[0], None, kinds[2]))
+        scaled = _function(b, "snc_scaled_taps_" + "_".join(kinds), 10, _taps(*kinds))
+        with b.if_else(ones) as (then, otherwise):
+            with then:
+                b.call(plainly, shared)
+            with otherwise:
+                b.call(scaled, shared)
+        return context.get_dummy_value()
+
+    n = NUMBER
+    return types.void(w, n, n, n, n, at, of, types.boolean, n, n, out, n, n, n), code
 
 
 @intrinsic

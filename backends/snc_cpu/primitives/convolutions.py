@@ -19,8 +19,10 @@ from snc_cpu.tasks import (
     add_listed,
     add_products,
     add_scaled_listed,
+    add_taps_listed,
     array,
     list_events,
+    list_marked,
     number,
     run,
 )
@@ -215,18 +217,14 @@ def put(signal, tile, image, first, part, shape):
 
 
 @njit(cache=True, error_model="numpy")
-def channel_events(x, low, high, inputs, shift, width, wide, here, values, who, place, what, total):
+def channel_events(x, low, high, shape, shift, wide, who, place, what, total):
     """List after `total` others where some channels are not 0: channel, place in a frame, value; how many then."""
-    pixel, row, column = 0, 0, 0
-    for e in range(list_events(x, 0, x.size, here, values, 0)):
-        while here[e] >= pixel + inputs:
-            pixel += inputs
-            column += 1
-            if column == width:
-                row, column = row + wide, 0
-        i = here[e] - pixel
-        who[total], place[total], what[total] = i - low, shift + row + column, values[e]
-        total += i >= low and i < high
+    height, width, inputs, _, _, _, _, _, _, _, _, _, _ = thirteen(shape)
+    for y in range(height):
+        for q in range(width):
+            first = (y * width + q) * inputs
+            row = shift + y * wide + q
+            total = list_marked(x, first + low, first + high, who, what, place, row, total)
     return total
 
 
@@ -236,7 +234,7 @@ def conv_w(acc, a, z, opened, shape, low, high):
 
     Some images at a time: their signals stand in frames, one panel after another, and stay in the cache.
     """
-    height, width, inputs, _, _, outputs, _, _, _, _, _, _, _ = thirteen(shape)
+    height, width, _, _, _, outputs, _, _, _, _, _, _, _ = thirteen(shape)
     tall, wide, _, _ = frame(shape)
     mine, pixels, panel = high - low, height * width, min(SUM // a.itemsize, outputs)
     most = max(TILE // (tall * wide), 1)
@@ -246,7 +244,6 @@ def conv_w(acc, a, z, opened, shape, low, high):
     )
     fill_row(tile, 0)
     fill_row(spread, 0)
-    here, values = np.empty(z.shape[2] + SPARE, np.uint32), np.empty(z.shape[2] + SPARE, a.dtype)
     room = most * pixels * mine + SPARE
     who, place, at = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
     what, of, start = np.empty(room, a.dtype), np.empty(room, a.dtype), np.empty(mine + 2, np.int64)
@@ -257,8 +254,8 @@ def conv_w(acc, a, z, opened, shape, low, high):
         if opened[image // batch] and not silent(signals[image]):
             shift = held * tall * wide
             total = channel_events(
-                seen[image], low, high, inputs, shift, width, wide, here, values, who, place, what, total
-            )  # fmt: skip
+                seen[image], low, high, shape, shift, wide, who, place, what, total
+            )
             images[held] = image
             held += 1
         if held < most and image < signals.shape[0] - 1:
@@ -286,8 +283,16 @@ def listed_frames(acc, tile, at, of, start, ones, first, part, shape, low):
     """Add the signals in frames at the listed places of every channel; `ones`: all values are 1."""
     _, _, inputs, _, _, outputs, kh, kw, _, _, _, dilation, _ = thirteen(shape)
     _, wide, _, _ = frame(shape)
+    row = dilation * part
     for i in range(start.size - 2):
         begin, end = start[i], start[i + 1]
+        if kh == 3 and kw == 3:
+            to, leap = (low + i) * outputs + first, inputs * outputs
+            add_taps_listed(
+                tile, 2 * (wide + 1) * row, part, wide * row, row, at, of, ones, begin, end,
+                acc, to, leap, part,
+            )  # fmt: skip
+            continue
         for k in range(kh):
             for l in range(kw):
                 away = ((kh - 1 - k) * wide + kw - 1 - l) * dilation * part
