@@ -118,8 +118,14 @@ class Piece:
             return 0
         heads = {m[1]: m[3] for m in map(HEAD.match, self.lines) if m}
         elements = re.findall(r"(\w+)\[i\]", text)
-        alone = len(re.findall(r"\bi\b", text)) == len(elements) + 1
-        return int(found[0]) if alone and {heads.get(a) for a in elements} == {found[0]} else 0
+        long = [a for a, size in heads.items() if size == found[0]]
+        if {heads.get(a) for a in elements} != {found[0]} or len(re.findall(r"\bi\b", text)) != len(
+            elements
+        ) + 1:
+            return 0
+        # nothing but the loop reads or fills them: what takes a whole array is not done to a part of it
+        alone = all(len(re.findall(rf"\b{a}\b", text)) == 1 + elements.count(a) for a in long)
+        return int(found[0]) if alone else 0
 
     def part(self, low: int, high: int) -> Piece:
         """What it does to the elements from low to high."""

@@ -1,7 +1,7 @@
 """What is compiled of a task: its code without the names and numbers in which experiments differ.
 
-So names that the task makes are numbered, and real numbers are read from the table that the task is given:
-experiments that differ in these only share what is compiled, which takes seconds.
+Names that the task makes are numbered, and real numbers are read from the table that the task is given: experiments
+that differ in these only do not compile the task again, which would take seconds.
 """
 
 from __future__ import annotations

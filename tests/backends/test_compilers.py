@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from snc_cpu import compilers
+from snc_cpu.calls import Piece, in_parts
 from snc_cpu.compiled import compiled
 
 from snc.codegen.kernel import written
@@ -106,3 +107,20 @@ def learn_{name}(b, t0, t1, memory):
     h_{name} = number(memory, 6)  # the text has comments
     n_{name} = F({leak}) * h_{name} + F(0.5)
 """
+
+
+def test_only_what_is_done_to_each_element_is_done_in_parts() -> None:
+    head = "u = array(memory, 6, F, (40000,))"
+    loop = ("for i in range(40000):", "    u[i] = F(0.5) * u[i]")
+    plain = Piece((head, *loop), ("u",))
+    assert plain.loop() == 40000
+    parts = in_parts([plain], {"u": 40000})
+    assert [p.lines[0] for p in parts] == [
+        "u = rows_from(memory, 6, F, (20000,), 0)",
+        "u = rows_from(memory, 6, F, (20000,), 20000)",
+    ]
+    assert [p.lines[1] for p in parts] == ["for i in range(20000):"] * 2
+    for more in ("dense_product(u, a, z, shape_1)", "one = u[0]", "v = i"):
+        whole = Piece((head, more, *loop), ("u",))
+        assert whole.loop() == 0, more
+        assert in_parts([whole], {}) == [whole]
