@@ -10,14 +10,13 @@ import h5py
 import numba
 import numpy as np
 from snc_reference.interpret import Sequence as Run
-from snc_reference.interpret import file_order
 
 from snc.backend import find
 from snc.compile import program_of
 from snc.engine.initial import first_store, placed
 from snc.engine.schedule import rates
 from snc.graph.builder import Builder
-from snc.graph.graph import Axes, Graph, State
+from snc.graph.graph import Axes, Graph, State, file_order
 from snc.model.library import choose, load_file
 from snc.model.plan import Draw, RunPlan, Stored
 from snc.model.resolve import resolve

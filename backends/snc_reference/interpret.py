@@ -9,7 +9,7 @@ import numpy as np
 
 from snc import draws, random
 from snc.graph.clock import clocks_of
-from snc.graph.graph import SAMPLE, Axes, Graph, Group, Node, State
+from snc.graph.graph import SAMPLE, Axes, Graph, Group, Node, State, file_order
 from snc.graph.numbers import spacing
 from snc.module import Feed, Outcome, Store
 from snc_reference.ops import Array, compute
@@ -113,6 +113,7 @@ class Sequence:
 
     # the run ------------------------------------------------------------------------------------------
 
+    @np.errstate(all="ignore")  # as compiled code does it; `finish` tells what is not finite
     def run(self, learn: bool, gradients: bool) -> Outcome:
         """All steps of the sequence."""
         self.refresh()
@@ -263,18 +264,6 @@ class Sequence:
         self.outcome.gradient_steps = {name: np.stack(v) for name, v in self.steps_of.items()}
         if not np.isfinite(self.outcome.loss):
             self.outcome.bad = "loss"
-
-
-def file_order(axes: Axes) -> Axes:
-    """Batch, then channel, height, width."""
-    order = (
-        *("sample", "partner", "rows", "columns", "channel", "height", "width"),
-        *("kernel_height", "kernel_width"),
-    )
-    roles = ("post", "", "pre")
-    return tuple(
-        sorted(axes, key=lambda a: (roles.index(a.role) if a.size else 0, order.index(a.kind)))
-    )
 
 
 def in_order(value: Array, have: Axes, want: Axes) -> Array:

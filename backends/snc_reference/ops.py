@@ -9,7 +9,7 @@ import numpy as np
 
 from snc.diagnostics import InternalError
 from snc.graph.geometry import Geometry
-from snc.graph.graph import Axes, Axis, Node
+from snc.graph.graph import Axes, Axis, Node, file_order
 
 Array = Any  # NDArray[float64]; NumPy's own annotations of reductions are not precise enough
 
@@ -75,19 +75,13 @@ def _rename(node: Node, values: list[Array], axes: list[Axes], shape: tuple[int,
     return values[0].transpose([names.index(a) for a in node.axes])
 
 
-USER_ORDER = ("rows", "columns", "channel", "height", "width")
-
-
-def _user_order(axes: Axes) -> list[int]:
-    """Positions of the features as users count them: channel first."""
-    plain = [k for k, a in enumerate(axes) if a.size]
-    return sorted(plain, key=lambda k: USER_ORDER.index(axes[k].kind))
+def _order(axes: Axes) -> list[int]:
+    """Positions of the axes as files have them: the batch, channel first."""
+    return [axes.index(a) for a in file_order(axes)]
 
 
 def _reshape(node: Node, values: list[Array], axes: list[Axes], shape: tuple[int, ...]) -> Array:
-    batch = [k for k, a in enumerate(axes[0]) if not a.size]
-    flat = values[0].transpose(batch + _user_order(axes[0]))
-    order = [k for k, a in enumerate(node.axes) if not a.size] + _user_order(node.axes)
+    flat, order = _plain(values[0], axes[0]), _order(node.axes)
     laid = flat.reshape([shape[k] for k in order])
     return laid.transpose(np.argsort(order))
 
@@ -137,13 +131,11 @@ def _files(value: Array, axes: Axes, order: Axes) -> Array:
 
 
 def _plain(value: Array, axes: Axes) -> Array:
-    order = [k for k, a in enumerate(axes) if not a.size] + _user_order(axes)
-    return value.transpose(order)
+    return value.transpose(_order(axes))
 
 
 def _stored_order(value: Array, axes: Axes) -> Array:
-    order = [k for k, a in enumerate(axes) if not a.size] + _user_order(axes)
-    return value.transpose(np.argsort(order))
+    return value.transpose(np.argsort(_order(axes)))
 
 
 def _w_shape(geometry: Geometry) -> list[int]:

@@ -417,20 +417,6 @@ def shipped(source: Source) -> bool:
     return source in (NOWHERE.source, *standard_sources())
 
 
-def file_axes(axes: Axes) -> Axes:
-    """Axes in the order of files: rows or outputs first, channels before height and width."""
-    order = ["sample", "partner", "rows", "columns", "channel", "height", "width"]
-    order += ["kernel_height", "kernel_width"]
-    roles = ["post", "", "pre"]
-
-    def rank(axis: Axis) -> tuple[int, int]:
-        if axis.kind.startswith("kernel"):
-            return (9, order.index(axis.kind))
-        return (roles.index(axis.role), order.index(axis.kind))
-
-    return tuple(sorted(axes, key=rank))
-
-
 def _free(operands: list[Object], dims: list[int]) -> bool:
     """Zero and infinity fit every unit."""
     return any(
@@ -476,4 +462,4 @@ def _means(word: str, axis: Axis) -> bool:
     return axis.kind == word
 
 
-__all__ = ["SAMPLE", "Context", "First", "Fun", "feeds", "file_axes", "fold"]
+__all__ = ["SAMPLE", "Context", "First", "Fun", "feeds", "fold"]

@@ -172,7 +172,7 @@ def define(ctx: Context, frame: Frame, definition: Definition, span: Span) -> Ob
         value = value if keeps_path else value.named(path)
         ctx.labels.setdefault(value.node, path)
     definition.stage, definition.value = "done", value
-    if frame.kind in ("neuron", "block", "signal", "network"):
+    if frame.kind in ("neuron", "block", "signal", "rule", "network"):
         ctx.register(frame.path, definition.name, value, written=frame.kind != "neuron")
     return value
 

@@ -184,7 +184,7 @@ def _round(
 ) -> Built:
     frame = _experiment_frame(ctx, experiment, surroundings)
     ctx.reported = ("loss", "accuracy", *experiment.metrics)
-    learning = learn.Learning(ctx, frame, experiment.settings, experiment.arguments)
+    learning = _learning(ctx, experiment, frame)
     outputs: dict[str, str] = {}
     records: dict[str, str] = {}
     sound = False
@@ -195,8 +195,10 @@ def _round(
         _equations(ctx, experiment, frame)
         # In a network with a mistake projections and neurons are missing, and all that is
         # learned would be said to be wrong.
-        if training and sound:
+        if sound and training:
             _learn(ctx, experiment, learning)
+        elif sound and _reads_learning(ctx, experiment, frame, record):
+            _define_learning(ctx, experiment, frame)
         with _no_echo(ctx):
             outputs = _outputs(ctx, experiment, frame)
             records = _records(ctx, experiment, frame, record)
@@ -330,6 +332,34 @@ def _learn(ctx: Context, experiment: Experiment, learning: learn.Learning) -> No
             learn.learn_projection(learning, told[projection.path], projection)
         except Failed:
             continue
+
+
+def _define_learning(ctx: Context, experiment: Experiment, frame: Frame) -> None:
+    """Define signals and rules for what is measured and recorded; nothing is changed by them."""
+    writes = list(ctx.writes)
+    _learn(ctx, experiment, _learning(ctx, experiment, frame))
+    ctx.writes[:] = writes
+
+
+def _learning(ctx: Context, experiment: Experiment, frame: Frame) -> learn.Learning:
+    return learn.Learning(ctx, frame, experiment.settings, experiment.arguments)
+
+
+def _reads_learning(
+    ctx: Context, experiment: Experiment, frame: Frame, record: tuple[str, ...]
+) -> bool:
+    """Whether something that is measured or recorded has a name that only learning can define."""
+    predict = experiment.settings.get("predict")
+    measured = [*experiment.metrics.values(), *((predict,) if predict else ())]
+    names = {str(p) for p in experiment.records} | {*record}
+    names |= {_head(m) for scoped in measured for m in learn.walk(scoped.value)}
+    return any(n and named_value(ctx, frame, n) is None for n in names)
+
+
+def _head(node: ast.Node) -> str:
+    """`a` of `a.b`; nothing for other syntax."""
+    owner = node.owner if isinstance(node, ast.Member) else None
+    return owner.text if isinstance(owner, ast.Name) else ""
 
 
 def _frozen(ctx: Context, experiment: Experiment, paths: list[str]) -> set[str]:

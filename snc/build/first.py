@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from snc.build import mistakes
-from snc.build.context import Context, file_axes
+from snc.build.context import Context
 from snc.build.values import First, Val
 from snc.graph.builder import ELEMENTWISE
-from snc.graph.graph import Axes, features
+from snc.graph.graph import Axes, features, file_order
 from snc.lang import ast
 from snc.model.plan import Draw
 
@@ -34,7 +34,7 @@ def computed_first(ctx: Context, statement: ast.Storage, value: Val, axes: Axes)
 def _formula(ctx: Context, node: str, wanted: Axes) -> Draw | str:
     """What the engine evaluates before the run, or the operation that it cannot evaluate then."""
     try:
-        return Draw("computed", (_part(ctx, node), _labels(file_axes(wanted))))
+        return Draw("computed", (_part(ctx, node), _labels(file_order(wanted))))
     except _NotBefore as error:
         return str(error)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from snc.build import mistakes
-from snc.build.context import Context, file_axes
+from snc.build.context import Context
 from snc.build.evaluate import define, evaluate, frame_for
 from snc.build.first import RANDOM, computed_first, refuse_misfit
 from snc.build.frame import Definition, Frame
 from snc.build.values import Failed, First, Instance, Lst, Num, Object, Population, Val, Word
 from snc.diagnostics import listing
-from snc.graph.graph import SAMPLE, Axes, Axis, State, Write, canonical, features
+from snc.graph.graph import SAMPLE, Axes, Axis, State, Write, canonical, features, file_order
 from snc.lang import ast
 from snc.model.library import Declared
 from snc.model.plan import Draw, Stored
@@ -107,7 +107,7 @@ def make_storage(ctx: Context, frame: Frame, statement: ast.Storage) -> Val:
     span = statement.name.span
     if statement.kind == "input":
         fed = _fed(ctx, frame, statement)
-        ctx.description.setdefault(fed, tuple(a.size for a in file_axes(features(axes))))
+        ctx.description.setdefault(fed, tuple(a.size for a in file_order(features(axes))))
         node = ctx.builder.node("field", (), (SAMPLE, *axes), span, name, name=fed)
         return _labelled(ctx, frame, name, node, path)
     if statement.kind == "label":
@@ -117,13 +117,13 @@ def make_storage(ctx: Context, frame: Frame, statement: ast.Storage) -> Val:
     first = _first(ctx, frame, statement)
     if statement.kind == "random":
         return _random(ctx, frame, statement, axes, first, path)
-    shape = tuple(a.size for a in file_axes(axes))
+    shape = tuple(a.size for a in file_order(axes))
     fan = shape[0] if len(shape) > 1 else (shape[0] if shape else 1)
     fans = (fan, shape[-1] if shape else 1)
     if isinstance(first, Val):
         first = computed_first(ctx, statement, first, axes)
     role = statement.kind
-    value = ctx.store(path, file_axes(axes), role, first.draw, fans, span).named(path)
+    value = ctx.store(path, file_order(axes), role, first.draw, fans, span).named(path)
     ctx.register(frame.path, name, value, written=True)
     return value
 
@@ -283,7 +283,7 @@ def _close(ctx: Context, name: str, frame: Frame, short: str) -> None:
         given = ctx.pick(evaluate(ctx, initial.value, frame))
         if isinstance(given, Word) and given.text == "kept":
             kept = True
-            shape = tuple(a.size for a in file_axes(value.axes))
+            shape = tuple(a.size for a in file_order(value.axes))
             ctx.stored[name] = Stored(name, shape, "kept", Draw("zeros"))
         else:
             first = ctx.val(given, initial.value.span, "a first value").node

@@ -11,7 +11,7 @@ import numpy as np
 
 from snc.codegen.arrays import ArraySpec
 from snc.codegen.stages import Emitted
-from snc.graph.graph import BATCH, SAMPLE, Axes, Axis, Graph, State, features
+from snc.graph.graph import SAMPLE, Axes, Graph, State, features, file_order
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
 from snc.random import key
@@ -155,7 +155,7 @@ class Run:
         axes = node.axes if node is not None else ()
         plain = features(axes)
         if len(plain) > 1:
-            order = user_order(plain)
+            order = file_order(plain)
             value = value.transpose([0, 1, *(2 + order.index(a) for a in plain)])
         return np.ascontiguousarray(value, kind).reshape(steps, batch, -1)
 
@@ -200,19 +200,8 @@ class Run:
         plain = features(node.axes)
         batch = [self.size[1]] * (len(node.axes) - len(plain))
         shaped = value.reshape(self.size[0], *batch, *(a.size for a in plain))
-        order = user_order(plain)
+        order = file_order(plain)
         at = 1 + len(batch)
         shaped = shaped.transpose([*range(at), *(at + plain.index(a) for a in order)])
         for name in self.emitted.recorded[spec.source]:
             made.records[name] = shaped
-
-
-def file_order(axes: Axes) -> Axes:
-    """The batch, then the features as users count them."""
-    return (*(a for a in axes if a.kind in BATCH), *user_order(features(axes)))
-
-
-def user_order(axes: tuple[Axis, ...]) -> list[Axis]:
-    """Channel, height, width."""
-    order = ("rows", "columns", "channel", "height", "width")
-    return sorted(axes, key=lambda a: order.index(a.kind))

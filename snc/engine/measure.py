@@ -31,7 +31,7 @@ class Sums:
 
 
 def add_outcome(sums: Sums, outcome: Outcome, feed: Feed, metrics: Sequence[str]) -> None:
-    """Add a batch: `loss`, `accuracy` and each metric.
+    """Add a batch: `loss`, `accuracy` (of `predict`, unless a metric has that name) and each metric.
 
     The loss of a batch is its mean over the steps of the window; batches count by their samples.
     A metric has one number per sample, or one for the batch.
@@ -39,11 +39,12 @@ def add_outcome(sums: Sums, outcome: Outcome, feed: Feed, metrics: Sequence[str]
     size = feed.batch
     if outcome.loss_steps:
         sums.add("loss", outcome.loss / outcome.loss_steps * size, size)
-    if "predict" in outcome.at_end and feed.labels is not None:
+    own = "accuracy" in outcome.at_end
+    if "predict" in outcome.at_end and feed.labels is not None and not own:
         right = np.asarray(outcome.at_end["predict"]).reshape(-1) == last_labels(feed)
         sums.add("accuracy", float(np.count_nonzero(right)), right.size)
     for name in metrics:
-        if name in outcome.at_end and name != "accuracy":
+        if name in outcome.at_end:
             values = np.broadcast_to(np.asarray(outcome.at_end[name], dtype=np.float64), (size,))
             sums.add(name, float(values.sum()), size)
 

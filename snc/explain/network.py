@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from snc.build.context import file_axes
 from snc.build.learn import driven
 from snc.build.values import Failed
 from snc.explain.marks import INPUT, OUTPUT, VALUE, Marked, View
-from snc.graph.graph import features
+from snc.graph.graph import features, file_order
 
 PROJECTIONS = ("project", "project_x", "project_w")
 
@@ -204,7 +203,7 @@ def _site(marked: Marked, network: Network, name: str, end: tuple[str, list[str]
             inner = network.owner.get(operand)
             if made.op == "project" or inner != name:
                 below |= network.sources(operand)
-    axes = file_axes(features(view.graph.by_name[end[0]].axes))
+    axes = file_order(features(view.graph.by_name[end[0]].axes))
     return Site(name, tuple(a.size for a in axes), end[2], tuple(end[1]), frozenset(below))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from snc.build.experiment import Built, named_value
 from snc.build.values import Num, Val
 from snc.diagnostics import DataError, did_you_mean
-from snc.graph.graph import PARTNER, SAMPLE, Axes, Axis, features
+from snc.graph.graph import PARTNER, SAMPLE, Axes, Axis, features, file_order
 
 
 def place_in_words(axes: Axes) -> str:
@@ -48,9 +48,8 @@ def _kernel(axes: Axes) -> str:
 
 
 def _sizes(axes: tuple[Axis, ...]) -> str:
-    order = ["rows", "columns", "channel", "height", "width"]
-    known = sorted(axes, key=lambda a: order.index(a.kind) if a.kind in order else len(order))
-    return "x".join(str(a.size) for a in known)
+    plain = [a for a in axes if not a.kind.startswith("kernel")]
+    return "x".join(str(a.size) for a in file_order(plain))
 
 
 def place_of(built: Built, name: str) -> str:

@@ -101,6 +101,23 @@ def _canonical(axes: Axes) -> Axes:
     return tuple(sorted(dict.fromkeys(axes), key=rank))
 
 
+_FILE_ORDER = ("sample", "partner", "inner", "rows", "columns", "channel", "height", "width")
+_FILE_ROLES = ("post", "", "self", "pre")
+
+
+def file_order(axes: Iterable[Axis]) -> Axes:
+    """Axes in the order of files: batch, then post, plain, pre features, kernels last; channels before places."""
+
+    def rank(axis: Axis) -> tuple[int, int, str]:
+        if axis.kind in BATCH:
+            return (0, _FILE_ORDER.index(axis.kind), "")
+        if axis.kind.startswith("kernel"):
+            return (2, 0, axis.kind)
+        return (1, _FILE_ROLES.index(axis.role), f"{_FILE_ORDER.index(axis.kind)}")
+
+    return tuple(sorted(axes, key=rank))
+
+
 @cache
 def features(axes: Axes) -> Axes:
     """The axes without the batch."""

@@ -134,10 +134,11 @@ def _known(reading: Reading, scope: Scope) -> bool:
 
 
 def _is_instance(name: str, scope: Scope) -> bool:
-    """Whether a name can be that of a signal at a layer: `h_feedback`."""
+    """Whether a name can be that of a signal or rule at a layer: `h_feedback`, `h_stdp`."""
     if scope.declared.kind != "experiment":
         return False
-    return any(name.endswith(f"_{s}") for s in scope.file.known("signal"))
+    known = (*scope.file.known("signal"), *scope.file.known("rule"))
+    return any(name.endswith(f"_{k}") for k in known)
 
 
 def _unknown(reading: Reading, scope: Scope) -> Diagnostic:

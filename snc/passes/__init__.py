@@ -20,6 +20,7 @@ from snc.passes.share import share
 Pass = Callable[[Graph], Graph]
 
 PASSES: tuple[Pass, ...] = (
+    remove_unused,  # before derivatives: an evaluation may define much that it does not read
     expand_influence,  # before gradients, which it does not follow
     expand_gradients,  # then later passes see forward equations and derivatives alike
     fold_constants,  # before factorise: a factor 0 removes a term, and then its trace

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from snc.graph.graph import BATCH, Axes, Graph, Node
+from snc.graph.graph import Graph, Node, features, file_order
 from snc.model.plan import Stored
-
-_USER_ORDER = ("rows", "columns", "channel", "height", "width")
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,9 @@ class Program:
         for graph in (self.learn, self.evaluate):
             for node in graph.nodes if graph else ():
                 if node.op == "field" and node.get("name") not in ("label", "length"):
-                    fields[node.get("name")] = tuple(_features(node.axes))
+                    fields[node.get("name")] = tuple(
+                        a.size for a in file_order(features(node.axes))
+                    )
                 labels |= node.op == "field" and node.get("name") == "label"
                 if node.op == "onehot" and graph and _is_label(graph.by_name[node.args[0]]):
                     classes.append(node.get("over").size)
@@ -65,12 +64,6 @@ class Program:
             if graph is not None:
                 parts.append(f"{title}:\n{graph.text()}")
         return "\n\n".join(parts)
-
-
-def _features(axes: Axes) -> Iterator[int]:
-    """Sizes as users count them: channels, height, width."""
-    plain = [a for a in axes if a.kind not in BATCH]
-    yield from (a.size for a in sorted(plain, key=lambda a: _USER_ORDER.index(a.kind)))
 
 
 def _is_label(node: Node) -> bool:

@@ -12,7 +12,7 @@ from snc.diagnostics import InternalError
 from snc.graph.adjoint import NO_DERIVATIVE, TABLE, adjoints
 from snc.graph.builder import ELEMENTWISE
 from snc.graph.geometry import Geometry, convolution, dense
-from snc.graph.graph import PARTNER, SAMPLE, Axis, canonical
+from snc.graph.graph import PARTNER, SAMPLE, Axis, canonical, file_order
 
 BATCH, STEP, LIMIT = 3, 1e-5, 1e-6
 C, ROWS = Axis("channel", 4), Axis("rows", 2)
@@ -31,17 +31,11 @@ class Case(Bench):
     def draw(self, name: str, *axes: Axis, low: float = -1.5, high: float = 1.5) -> str:
         axes = canonical(axes)
         placeholder = self.leaf(name, axes, np.zeros(()))
-        order = self._file_order(axes)
+        order = file_order(axes)
         shape = [a.size or BATCH for a in order]
         whole = (1, *shape) if any(not a.size for a in axes) else shape
         self.values[name] = self.random.uniform(low, high, whole)
         return placeholder
-
-    @staticmethod
-    def _file_order(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
-        from snc_reference.interpret import file_order
-
-        return file_order(axes)
 
     def scalar_of(self, y: str) -> str:
         """A number that depends on every element of y in its own way."""

@@ -7,10 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from networks import Bench, difference, net_of
-from snc_reference.interpret import file_order
 
 from snc.graph.geometry import Geometry, convolution, dense
-from snc.graph.graph import SAMPLE, Axis, Graph, Group, Write, size
+from snc.graph.graph import SAMPLE, Axis, Graph, Group, Write, file_order, size
 from snc.passes.factorise import factorise
 from snc.passes.remove_unused import remove_unused
 
@@ -134,7 +133,7 @@ def test_a_convolution_sums_its_eligibility_over_positions(name: str) -> None:
     got = rule.gradient(after)
     edges = Rule(CONV)
     recorded = edges.records(edges.graph({"e": make(edges)}), T, B)["e"]
-    # [T, B, post channel, y, x, pre channel, y, x]; the weight is [post, k, l, pre]
+    # [T, B, post channel, y, x, pre channel, y, x]; the weight is [post, pre, k, l]
     want = np.zeros(got.shape)
     for k in range(3):
         for l in range(3):  # noqa: E741
@@ -142,7 +141,7 @@ def test_a_convolution_sums_its_eligibility_over_positions(name: str) -> None:
                 for x in range(4):
                     i, j = y + k - 1, x + l - 1
                     if 0 <= i < 4 and 0 <= j < 4:
-                        want[:, k, l] += recorded[:, :, :, y, x, :, i, j].sum((0, 1))
+                        want[:, :, k, l] += recorded[:, :, :, y, x, :, i, j].sum((0, 1))
     assert np.abs(want).max() > 0.1
     assert difference(want, got) < 1e-12
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from snc.build import mistakes
 from snc.build.builtins.reductions import one_axis
 from snc.build.builtins.table import Arguments
-from snc.build.context import Context, file_axes
+from snc.build.context import Context
 from snc.build.values import Lst, Num, Object, Val
-from snc.graph.graph import BATCH, SAMPLE, Axes, Axis, canonical, features, size
+from snc.graph.graph import BATCH, SAMPLE, Axes, Axis, canonical, features, file_order, size
 
 
 def _size(ctx: Context, a: Arguments) -> Object:
@@ -23,7 +23,7 @@ def _size(ctx: Context, a: Arguments) -> Object:
 
 
 def _shape(ctx: Context, a: Arguments) -> Object:
-    axes = file_axes(features(a.val("x").axes))
+    axes = file_order(features(a.val("x").axes))
     return Lst(tuple(Num(float(k.size)) for k in axes))
 
 
@@ -102,7 +102,7 @@ def _dot(ctx: Context, a: Arguments) -> Object:
         posts = [(k, s) for k in x.axes for s in own if k.role == "post"]
         left = ctx.builder.rename(x.node, posts)
         return ctx.wrap(ctx.builder.dot(left, y.node, own, a.span), x.dim + y.dim)
-    fx, fy = file_axes(features(x.axes)), file_axes(features(y.axes))
+    fx, fy = file_order(features(x.axes)), file_order(features(y.axes))
     if ctx.unsettled(x) or ctx.unsettled(y):
         gone = fy[:1] if ctx.unsettled(x) else fx[-1:]
         made = ctx.builder.sum(ctx.builder.mul(x.node, y.node), gone)
