@@ -33,6 +33,11 @@ changes all that follows. Rates are compared of what is timed.
 """
 
 
+TORCH = ("torch==2.13.0", "h5py", "numpy")
+SNNTORCH = ("snntorch==1.0.0", *TORCH)
+BRAINTRACE = ("braintrace==0.2.6", "jax==0.10.2", "optax", "h5py", "numpy")
+
+
 @dataclass(frozen=True)
 class Workload:
     """A spec, the script of its peer, and the formulations of the peer, the strongest first."""
@@ -40,9 +45,14 @@ class Workload:
     script: str
     formulations: tuple[str, ...]
     batch: str
-    packages: tuple[str, ...] = ("torch==2.13.0", "h5py", "numpy")
+    packages: tuple[str, ...] = TORCH
     learns: bool = True
     every_step: bool = False
+    file: str = ""
+    """The file of the spec, where it is not named like the workload; the experiment always is."""
+    writes: tuple[str, ...] = ()
+    """What the peer is told besides, when it makes the batch file."""
+    devices: tuple[str, ...] = ("cpu", "cuda")
 
 
 WORKLOADS = {
@@ -52,7 +62,15 @@ WORKLOADS = {
     "stllr_vgg9": Workload("torch_vgg9.py", ("stllr",), "vgg9"),
     "tess_vgg9": Workload("torch_vgg9.py", ("tess",), "vgg9"),
     "infer_vgg9": Workload("torch_vgg9.py", ("infer",), "vgg9", learns=False),
-}
+    "snntorch_shd": Workload("snntorch_shd.py", ("hoisted", "stepwise"), "shd", SNNTORCH),
+    "pp_shd": Workload(
+        "braintrace_shd.py", ("batched", "vmapped"), "pp", BRAINTRACE, devices=("cpu",)
+    ),
+    "pp_shd_recurrent": Workload(
+        "braintrace_shd.py", ("batched", "vmapped"), "pp_recurrent", BRAINTRACE, file="pp_shd",
+        writes=("--recurrent",), devices=("cpu",),
+    ),
+}  # fmt: skip
 
 
 def main() -> None:
@@ -79,6 +97,10 @@ def main() -> None:
         parser.error(f"name a WORKLOAD ({', '.join(WORKLOADS)}), or say --page")
     if args.workloads and (missing := find(args.device).unavailable()):
         sys.exit(f"nothing was measured on --device {args.device}: {missing}")
+    if others := [n for n in args.workloads if args.device not in WORKLOADS[n].devices]:
+        sys.exit(
+            f"nothing was measured: there is no peer on --device {args.device} for {', '.join(others)}"
+        )
     for name in args.workloads:
         measure(name, args)
     if args.page:
@@ -94,8 +116,8 @@ def measure(name: str, args: argparse.Namespace) -> None:
     batch = folder / f"{workload.batch}_{args.rate:g}.h5"
     threads = ("--threads", str(args.threads))
     if not batch.exists():
-        call([*peer, batch, "--write", "--rate", args.rate, *threads])
-    spec = SPECS / f"{name}.snc"
+        call([*peer, batch, "--write", *workload.writes, "--rate", args.rate, *threads])
+    spec = f"{SPECS / (workload.file or name)}.snc:{name}"
     ours, theirs = (*threads, "--backend", args.device), (*threads, "--device", args.device)
     agreement = {
         f: check(spec, batch, peer, f, folder, workload, ours, theirs)
@@ -172,8 +194,9 @@ def check(spec, batch, peer, formulation, folder, workload, here, there) -> str:
         differences = [differing(n, a, b, first) for n in names]
     worst, moved = (max(d[k] for d in differences) for k in (0, 1))
     if not (worst < GRADIENT and moved < UPDATE):
+        name = spec.rpartition(":")[2]
         sys.exit(
-            f"{spec.stem}, {formulation}: gradients differ by {worst:.1e}, updates by {moved:.1e}; not timed"
+            f"{name}, {formulation}: gradients differ by {worst:.1e}, updates by {moved:.1e}; not timed"
         )
     if workload.every_step:
         return f"the first gradients agree to {worst:.1e}"

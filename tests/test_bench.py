@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
+import sys
 from pathlib import Path
 
 import h5py
@@ -190,3 +193,16 @@ def test_the_specs_that_are_timed_are_sound(path):
     assert CliRunner().invoke(main, ["check", str(path)]).exit_code == 0
     source = read(path)
     assert format_spec(source) == source.text
+
+
+def test_every_comparison_has_its_experiment_and_the_script_of_its_peer(monkeypatch):
+    place = importlib.util.spec_from_file_location("run", ROOT / "benchmarks" / "run.py")
+    run = importlib.util.module_from_spec(place)
+    monkeypatch.setitem(sys.modules, "run", run)  # where a dataclass looks for names
+    place.loader.exec_module(run)
+    assert len(run.WORKLOADS) > 8
+    for name, workload in run.WORKLOADS.items():
+        text = (ROOT / "specs" / "bench" / f"{workload.file or name}.snc").read_text()
+        assert re.search(rf"^experiment {name}\b", text, re.MULTILINE)
+        peer = (ROOT / "benchmarks" / "peers" / workload.script).read_text()
+        assert all(f'"{form}": ' in peer for form in workload.formulations)

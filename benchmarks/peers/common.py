@@ -1,4 +1,4 @@
-"""What every peer does: read the batch file, run once and write what came of it, then run again and again.
+"""What the peers in PyTorch do: read the batch file, run once and write what came of it, then run again and again.
 
 A formulation of a peer is a function `step(inputs, labels, weights, update) -> rates`, which calls `update(gradients)`
 with the gradients of the stored weights, by the names snc has for them. The update is Adam's, fused, on all weights.
@@ -6,14 +6,9 @@ with the gradients of the stored weights, by the names snc has for them. The upd
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
-import resource
 import time
 
-import h5py
-import numpy as np
+import protocol
 import torch
 
 FIRST = 8
@@ -21,19 +16,7 @@ FIRST = 8
 
 
 def arguments(formulations):
-    parser = argparse.ArgumentParser()
-    parser.add_argument("batch", help="the batch file")
-    parser.add_argument("--write", action="store_true", help="only make the batch file")
-    parser.add_argument(
-        "--rate", type=float, default=0.1, help="the share that spikes, where it can be chosen"
-    )
-    parser.add_argument("--formulation", choices=formulations, default=formulations[0])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--out", help="where gradients and weights after one step go")
-    args = parser.parse_args()
+    args = protocol.parser(formulations).parse_args()
     torch.set_num_threads(args.threads)
     torch.set_default_dtype(getattr(torch, args.dtype))
     torch.set_default_device(args.device)
@@ -43,23 +26,18 @@ def arguments(formulations):
 
 
 def write(path, inputs, labels, weights):
-    with h5py.File(path, "w") as file:
-        file["input"], file["labels"] = inputs.numpy(), labels.numpy()
-        for name, value in weights.items():
-            file[f"params/{name}"] = value.numpy()
+    named = {name: value.numpy() for name, value in weights.items()}
+    protocol.write(path, inputs.numpy(), labels.numpy(), named)
 
 
 def read(path):
-    with h5py.File(path) as file:
-        inputs = torch.from_numpy(file["input"][()]).to(torch.get_default_dtype())
-        labels = torch.from_numpy(file["labels"][()]).long()
-        names = [f"{a}/{b}" for a in file["params"] for b in file[f"params/{a}"]]
-        there = torch.get_default_device()
-        weights = {
-            n: torch.from_numpy(file[f"params/{n}"][()]).to(there, torch.get_default_dtype())
-            for n in names
-        }
-    return inputs, labels, weights
+    inputs, labels, weights = protocol.read(path)
+    there, dtype = torch.get_default_device(), torch.get_default_dtype()
+    return (
+        torch.from_numpy(inputs).to(dtype),
+        torch.from_numpy(labels).long(),
+        {name: torch.from_numpy(value).to(there, dtype) for name, value in weights.items()},
+    )
 
 
 def standardise(weight, gain):
@@ -83,7 +61,7 @@ def adam(weights, rate):
     return torch.optim.Adam(list(weights.values()), lr=rate, fused=True)
 
 
-def main(args, step, learned, rate):
+def main(args, step, learned, rate, versions=None):
     """`step(inputs, labels, weights, update)`: `update(gradients)` is called as often as weights change.
 
     The batch goes up while the time is taken, as it does for snc; weights stay on the device.
@@ -93,7 +71,7 @@ def main(args, step, learned, rate):
     wait = torch.cuda.synchronize if there.type == "cuda" else lambda: None
     if there.type == "cuda":
         inputs, labels = inputs.pin_memory(), labels.pin_memory()
-    times, rates, peer = [], {}, {}
+    times, rates = [], {}
     for number in range(args.repeat + 1):
         weights = {name: value.clone() for name, value in first.items()}
         trained = {name: weights[name] for name in learned(weights)}
@@ -115,18 +93,10 @@ def main(args, step, learned, rate):
         seconds = time.perf_counter() - start
         if number:
             times.append(seconds)
-        else:
-            peer = {f"params_after/{n}": v.detach().clone() for n, v in trained.items()}
-            peer |= {f"gradient_per_step/{n}": torch.stack(v) for n, v in kept.items() if v}
-    if args.out:
-        with h5py.File(args.out, "w") as file:
-            for name, value in peer.items():
-                file[name] = value.cpu().numpy()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({
-        "seconds": float(np.median(times)) if times else None, "times": times, "rates": rates,
-        "peak_memory_bytes": peak,
-        "device": torch.cuda.get_device_name() if there.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-        "versions": {"torch": torch.__version__, "python": platform.python_version()},
-    }))  # fmt: skip
+        elif args.out:
+            gradients = {n: torch.stack(v).cpu().numpy() for n, v in kept.items() if v}
+            after = {n: v.detach().cpu().numpy() for n, v in trained.items()}
+            protocol.keep(args.out, gradients, after)
+    device = torch.cuda.get_device_name() if there.type == "cuda" else "cpu"
+    versions = {"torch": torch.__version__} | (versions or {})
+    protocol.report(times, rates, torch.get_num_threads(), versions, device)
