@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from snc.codegen.arrays import Arrays, ArraySpec
-from snc.codegen.products import kind_of, shape_of
+from snc.codegen.products import PAD, kind_of, shape_of
 from snc.codegen.writer import Writer
 from snc.graph.geometry import Geometry
 from snc.graph.graph import size
+from snc_cpu.primitives.dense import TILE
 from snc_cpu.tasks import ARRAYS, SIZES
 
 LARGEST = 352  # presynaptic neurons of one block at most
@@ -78,6 +79,15 @@ def blocks(geometry: Geometry) -> tuple[int, int]:
     if geometry.kind == "conv" and geometry.groups == 1:
         return rows, min(max(-(-rows // 2), 16), 128)
     return rows, 1
+
+
+def lists_of(geometry: Geometry, each: int, steps: int, batch: int) -> int:
+    """Bytes of what all blocks of the weight product of a dense projection list (`dense_w`), with numbers of `each`."""
+    rows, block = blocks(geometry)
+    tall = min(TILE + batch, steps * batch)
+    lists = 3 * 4 + 2 * each  # who, place, at; what, of
+    panels = tall * -(-size(geometry.post) // PAD) * PAD * each
+    return -(-rows // block) * (tall * block * lists + panels)
 
 
 # pieces that are alike --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from snc.codegen.arrays import lead, length
 from snc.codegen.function import Function
 from snc.codegen.stages import GraphCode
 from snc.codegen.writer import Writer
+from snc.graph.geometry import Geometry
 from snc.graph.graph import Node, Write
 from snc_cpu.calls import Call, Piece, in_parts, task_of
 from snc_cpu.pieces import parts
@@ -30,6 +31,7 @@ class CpuCode(GraphCode):
     tasks: dict[str, str] = field(default_factory=dict)  # name -> text
     places: dict[str, int] = field(default_factory=dict)  # array -> its place in the table
     calls: list[Call] = field(default_factory=list)
+    products: list[Geometry] = field(default_factory=list)  # of which weight products are made
     # the pieces of every stage, and whether they are for one sample each
     stages: dict[int, tuple[list[Piece], bool]] = field(default_factory=dict)
 

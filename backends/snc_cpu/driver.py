@@ -297,6 +297,7 @@ class Driver:
             code.place(name)
         code.check([f.array.name for f in factors], self.when)
         code.calls.append(made)
+        code.products.append(geometry)
         code.tasks.setdefault(made.task, product_text(made.task))
         table = f"number(calls, {2 * len(code.calls) - 1})"
         self.w(f"everywhere({made.task}, {blocks}, t0, {last}, {table})", note=total)

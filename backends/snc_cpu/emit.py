@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from snc.codegen.arrays import Arrays, widths
+import numpy as np
+
+from snc.codegen.arrays import Arrays, ArraySpec, widths
 from snc.codegen.prepare import prepared, refuse_lost_records, refuse_short_sweeps
 from snc.codegen.stages import Emitted
+from snc.graph.geometry import Geometry
 from snc.graph.graph import Graph
 from snc.program.schedule import schedule
-from snc_cpu.calls import Call
+from snc_cpu.calls import Call, lists_of
 from snc_cpu.code import CpuCode
 from snc_cpu.driver import Driver
 
@@ -29,6 +32,18 @@ class CpuEmitted(Emitted):
     numbers: dict[str, tuple[int, ...]] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
     room: int = 0
+    products: tuple[Geometry, ...] = ()  # dense projections of which weight products are made
+
+    def own(self) -> list[ArraySpec]:
+        """All arrays but the stored ones, those fed by the data, and histories, which share a room."""
+        return [s for s in super().own() if s.name not in self.places]
+
+    def memory(self, dtype: str, steps: int, batch: int) -> int:
+        """Bytes of all arrays but the stored ones and those fed by the data, and of the longest lists of a product."""
+        each, chunk = np.dtype(dtype).itemsize, self.chunk.of(steps)
+        lists = (lists_of(g, each, chunk, batch) for g in self.products)
+        room = self.room * chunk * batch * each
+        return super().memory(dtype, steps, batch) + room + max(lists, default=0)
 
 
 def emit_graph(name: str, graph: Graph) -> CpuEmitted:
@@ -68,6 +83,7 @@ def emit_graph(name: str, graph: Graph) -> CpuEmitted:
         numbers=numbers,
         places=code.shared(),
         room=plan.order.total,
+        products=tuple(g for g in code.products if g.kind == "dense"),
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -53,10 +53,9 @@ D = np.float64
 def emit_program(program: Program) -> KernelSource:
     """The text of both graphs of a program."""
     head = (HEADER + IMPORTS).format(dtype=program.dtype, primitives=_called())
-    parts = [head]
-    for name, graph in graphs(program):
-        parts.append(emit_graph(name, graph).text)
-    return KernelSource(program.name, "\n\n".join(parts), program)
+    emitted = [emit_graph(name, graph) for name, graph in graphs(program)]
+    text = "\n\n".join([head, *(e.text for e in emitted)])
+    return KernelSource(program.name, text, program, partial(emitted[0].memory, program.dtype))
 
 
 @cache
@@ -124,7 +123,7 @@ class CpuRun(Run):
         codes = {n: compiled(text, tables.get(n)) for n, text in emitted.tasks.items()}
         self.files = {n: alone(emitted, code.text, dtype) for n, code in codes.items()}
         self.reals = {n: code.reals for n, code in codes.items()}
-        self.compiled = emitted.chunk == 1 or bool(config.DISABLE_JIT)
+        self.compiled = emitted.chunk.most == 1 or bool(config.DISABLE_JIT)
         self.driver_file = alone(emitted, compiled(emitted.driver).text, dtype, "  # driver")
         self.numbers = {n: np.array(v, np.int64) for n, v in emitted.numbers.items()}
         self.tasks: dict[str, int] = {}
@@ -163,12 +162,6 @@ class CpuRun(Run):
         found: Any = self.kept["room"][first : first + math.prod(shape)]
         self.kept[spec.name] = found.reshape(shape)
         return self.kept[spec.name]
-
-    def memory(self, steps: int, batch: int) -> int:
-        """Bytes of what is allocated here."""
-        apart = [s for s in self.emitted.specs if s.name not in self.emitted.places]
-        room = self.emitted.room * self.chunk(steps) * batch if self.emitted.places else 0
-        return self.bytes_of(apart, steps, batch) + room * np.dtype(self.dtype).itemsize
 
     def __call__(self, store: Store, feed: Feed, gradients: bool) -> Outcome:
         """Run one sequence."""

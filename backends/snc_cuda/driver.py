@@ -65,7 +65,7 @@ class Driver:
     @property
     def chunks(self) -> int:
         """How many chunks such a sequence has."""
-        return -(-STEPS // (self.code.plan.chunk or STEPS))
+        return -(-STEPS // (self.code.plan.chunk.most or STEPS))
 
     @property
     def gates(self) -> Gates:

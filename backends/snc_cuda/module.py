@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import sys
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.resources import files
 from types import ModuleType
 from typing import Any
@@ -68,8 +67,9 @@ def emit_program(program: Program) -> KernelSource:
             helpers=used,
         )
     ]
-    parts += [emit_graph(name, graph).text for name, graph in graphs(program)]
-    return KernelSource(program.name, "\n\n".join(parts), program)
+    emitted = [emit_graph(name, graph) for name, graph in graphs(program)]
+    text = "\n\n".join([*parts, *(e.text for e in emitted)])
+    return KernelSource(program.name, text, program, partial(emitted[0].memory, program.dtype))
 
 
 def load_program(kernel: KernelSource) -> CudaModule:
@@ -241,8 +241,7 @@ class CudaRun(Run):
         Fields are there three times: as the first batch of this size brought them, and in two places for others.
         """
         return {
-            s.name: math.prod(self.shape(s, steps, batch))
-            * int(np.dtype(self.kind(s)).itemsize)
+            s.name: self.emitted.bytes(s, self.dtype, steps, batch)
             * (3 if s.role == "field" else 1)
             for s in self.emitted.specs
         }

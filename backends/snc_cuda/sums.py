@@ -201,7 +201,7 @@ class Product:
         if self.geometry.kind != "dense":
             shape = shape_of(self.geometry)
             places = shape.rows * shape.columns
-        steps = 1 if self.first else self.code.plan.chunk or 100
+        steps = 1 if self.first else self.code.plan.chunk.most or 100
         return steps * SAMPLES * places
 
     def by_tiles(self) -> list[Launch]:

@@ -50,7 +50,8 @@ class ReferenceBackend:
 
     def emit(self, program: Program) -> KernelSource:
         """The graphs as text; nothing is generated."""
-        return KernelSource(program.name, program.text(), program)
+        memory = ReferenceModule(program).memory
+        return KernelSource(program.name, program.text(), program, memory)
 
     def load(self, kernel: KernelSource) -> ReferenceModule:
         """An interpreter of the program."""

@@ -6,6 +6,9 @@ import keyword
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from snc.graph.graph import BATCH, PARTNER, SAMPLE, Axes, Axis, Graph, Node, features, size
 
@@ -24,6 +27,14 @@ class ArraySpec:
     source: str  # the node, state or stored name it belongs to
     shape: tuple[str, ...]
     dtype: str
+
+
+TYPES = {"D": np.float64, "I": np.int64, "U": np.uint8, "Q": np.uint64}
+
+
+def kind_of(spec: ArraySpec, dtype: str) -> Any:
+    """An array's number type in a run of a precision."""
+    return TYPES.get(spec.dtype, np.dtype(dtype).type)
 
 
 @dataclass

@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KernelSource:
-    """The emitted text of a program's kernels."""
+    """The emitted text of a program's kernels.
+
+    memory: bytes of all arrays but the stored ones and those fed by the data, for sequences of so many steps and
+    samples; known before anything is compiled.
+    """
 
     name: str
     text: str
     program: Program
+    memory: Callable[[int, int], int]
 
     @property
     def key(self) -> str:

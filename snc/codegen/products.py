@@ -41,7 +41,7 @@ def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
     few = g.channels("post") <= PANEL and not transpose  # they are one panel as they are
     if g.kind == "dense":
         # where weights change at every step, laying them out would cost more than it brings
-        plain = few or (f.plan.chunk == 1 and not transpose)
+        plain = few or (f.plan.chunk.most == 1 and not transpose)
         w = f.array_of(node.args[0]) if plain else f.laid_out(node.args[0], g, transpose)
         if not plain and not rows and (given := f.known_before(node)):
             target = f.all_steps(out, size(node.axes))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
-from snc.codegen.arrays import ArraySpec
+from snc.codegen.arrays import ArraySpec, kind_of
 from snc.codegen.stages import Emitted
 from snc.graph.graph import SAMPLE, Axes, Graph, State, features, file_order
 from snc.module import Feed, Outcome, Store
@@ -23,7 +22,6 @@ def graphs(program: Program) -> list[tuple[str, Graph]]:
     return [*found, ("evaluate", program.evaluate)]
 
 
-TYPES = {"D": np.float64, "I": np.int64, "U": np.uint8, "Q": np.uint64}
 LINE = 64  # bytes of a line of the cache
 MADE = ("fixed", "state", "carry", "before", "front", "history", "total", "open", "output")
 
@@ -62,33 +60,19 @@ class Run:
 
     def chunk(self, steps: int) -> int:
         """Steps of a chunk in a sequence of this length."""
-        return min(self.emitted.chunk or steps, steps)
+        return self.emitted.chunk.of(steps)
 
     def shape(self, spec: ArraySpec, steps: int, batch: int, updates: int = 1) -> tuple[int, ...]:
         """An array's shape as numbers."""
-        table = {
-            "T": steps,
-            "B": batch,
-            "K": self.chunk(steps),
-            "U": updates,
-            "R": max(1, len(self.emitted.rates)),
-        }
-        return tuple(
-            math.prod(table.get(f) or int(f) for f in part.split(" * ")) for part in spec.shape
-        )
+        return self.emitted.shape(spec, steps, batch, updates)
 
     def kind(self, spec: ArraySpec) -> Any:
         """An array's number type."""
-        return TYPES.get(spec.dtype, np.dtype(self.dtype).type)
+        return kind_of(spec, self.dtype)
 
     def memory(self, steps: int, batch: int) -> int:
-        """Bytes of what is allocated here."""
-        return self.bytes_of(self.emitted.specs, steps, batch)
-
-    def bytes_of(self, specs: Iterable[ArraySpec], steps: int, batch: int) -> int:
-        """Bytes of those of some arrays that are kept between sequences."""
-        shapes = ((self.shape(s, steps, batch), self.kind(s)) for s in specs if s.role in self.made)
-        return sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in shapes)
+        """Bytes of all arrays but the stored ones and those fed by the data."""
+        return self.emitted.memory(self.dtype, steps, batch)
 
     # arrays -------------------------------------------------------------------------------------------
 

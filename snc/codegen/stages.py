@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from snc.codegen.arrays import Arrays, ArraySpec, lead, length
+import numpy as np
+
+from snc.codegen.arrays import Arrays, ArraySpec, kind_of, lead, length
 from snc.codegen.function import Function
 from snc.codegen.nest import FUSED, offset, variable
 from snc.graph.graph import Graph, Node, Write
 from snc.program.demand import at_first
-from snc.program.schedule import Schedule
+from snc.program.schedule import Chunk, Schedule
 
 
 @dataclass
@@ -22,9 +25,35 @@ class Emitted:
     text: str
     specs: tuple[ArraySpec, ...]
     rates: tuple[str, ...]
-    chunk: int
+    chunk: Chunk
     graph: Graph
     recorded: dict[str, list[str]]  # node -> the names its values are recorded under
+
+    def shape(self, spec: ArraySpec, steps: int, batch: int, updates: int = 1) -> tuple[int, ...]:
+        """An array's shape as numbers."""
+        table = {
+            "T": steps,
+            "B": batch,
+            "K": self.chunk.of(steps),
+            "U": updates,
+            "R": max(1, len(self.rates)),
+        }
+        return tuple(
+            math.prod(table.get(f) or int(f) for f in part.split(" * ")) for part in spec.shape
+        )
+
+    def bytes(self, spec: ArraySpec, dtype: str, steps: int, batch: int) -> int:
+        """How large an array is."""
+        each: int = np.dtype(kind_of(spec, dtype)).itemsize
+        return math.prod(self.shape(spec, steps, batch)) * each
+
+    def own(self) -> list[ArraySpec]:
+        """All arrays but the stored ones and those fed by the data."""
+        return [s for s in self.specs if s.role not in ("stored", "field")]
+
+    def memory(self, dtype: str, steps: int, batch: int) -> int:
+        """Bytes of all arrays but the stored ones and those fed by the data, for sequences of this size."""
+        return sum(self.bytes(s, dtype, steps, batch) for s in self.own())
 
 
 @dataclass

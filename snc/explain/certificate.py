@@ -9,6 +9,7 @@ from snc.build.experiment import Built, Surroundings
 from snc.build.learn import BoundRule
 from snc.build.plan import plan_of
 from snc.build.values import Num
+from snc.explain.buffers import Buffers, buffers
 from snc.explain.cone import Cone
 from snc.explain.eligibility import Eligibility, eligibility
 from snc.explain.locality import Locality, Verdict, locality
@@ -16,9 +17,8 @@ from snc.explain.marks import Marked, mark
 from snc.explain.memory import Memory, memory
 from snc.explain.network import Network, Site, network_of
 from snc.explain.work import Work, forward, work
-from snc.graph.graph import Graph
 from snc.passes import run_passes
-from snc.program.schedule import cut_sweep, schedule
+from snc.program.schedule import Schedule, cut_sweep, schedule
 from snc.source import Span
 
 QUESTIONS = ("time", "transport_free", "unlocked", "space", "samples")
@@ -57,6 +57,7 @@ class Report:
     by_signals: tuple[str, ...]
     schedule: str
     not_compiled: str  # why a derivative through time cannot run on compiled backends
+    buffers: Buffers | None  # None where the CPU backend cannot run it
 
 
 def certify(built: Built, surroundings: Surroundings) -> Report:
@@ -68,33 +69,37 @@ def certify(built: Built, surroundings: Surroundings) -> Report:
     trained = [s for s in built.graph.stored if s.role == "parameter" and s.name in written]
     told = {name for rule in marked.rules for name, _ in rule.sinks}
     told |= {n for rule in marked.rules for n in rule.projection.owned.values()}
-    words, refused = scheduled(built.graph)
+    ready = run_passes(built.graph)
+    plan, batch = schedule(ready), plan_of(built, surroundings).batch
     return Report(
         name=built.experiment.name,
         inputs=_inputs(marked),
         sites=tuple(network.sites.values()),
         parameters=sum(_count(s.shape) for s in trained),
         steps=getattr(surroundings, "steps", None),
-        batch=plan_of(built, surroundings).batch,
+        batch=batch,
         forward=forward(network),
         certificates=tuple(_certificates(cones)),
         untrained=_untrained(marked, network, written),
         by_signals=tuple(s.name for s in trained if s.name not in told),
-        schedule=words,
-        not_compiled=refused,
+        schedule=_in_words(plan),
+        not_compiled=_refused(plan),
+        buffers=buffers(built.experiment.name, ready, plan.chunk, batch),
     )
 
 
-def scheduled(graph: Graph) -> tuple[str, str]:
-    """How many steps compiled kernels take at a time and why; and why they cannot, or nothing."""
-    ready = run_passes(graph)
-    plan = schedule(ready)
-    at_a_time = f"{plan.chunk} steps" if plan.chunk > 1 else "one step"
-    words = f"{at_a_time if plan.chunk else 'a whole sequence'} at a time: {plan.why}"
-    if any(s.chunked for s in ready.states):
+def _in_words(plan: Schedule) -> str:
+    """How many steps compiled kernels take at a time, and why."""
+    words = f"{plan.chunk}: {plan.why}"
+    if any(s.chunked for s in plan.graph.states):
         words += "; traces exchanged with the signal (exact)"
+    return words
+
+
+def _refused(plan: Schedule) -> str:
+    """Why compiled kernels cannot run it, or nothing."""
     cut = cut_sweep(plan)
-    return words, f"{cut[0]}; {cut[1]}" if cut is not None else ""
+    return f"{cut[0]}; {cut[1]}" if cut is not None else ""
 
 
 def _count(shape: tuple[int, ...]) -> int:

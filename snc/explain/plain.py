@@ -25,6 +25,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "forward_macs": report.forward,
         "schedule": report.schedule,
         "not_compiled": report.not_compiled,
+        "buffers": asdict(report.buffers) if report.buffers else None,
         "rules": [_certificate_data(c) for c in report.certificates],
         "totals": asdict(totals(report)),
         "untrained": list(report.untrained),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from snc.diagnostics import listing
+from snc.explain.buffers import Buffers
 from snc.explain.certificate import QUESTIONS, Certificate, Report
 from snc.explain.locality import NO, YES, Verdict
 from snc.explain.memory import Kept, Memory
@@ -41,6 +42,8 @@ def report_text(report: Report) -> str:
     lines = ["   ".join(p for p in (*head, run) if p)]
     lines.append(f"forward   {millions(report.forward)} MAC per sample and step, dense")
     lines.append(f"schedule  {report.schedule}")
+    if report.buffers is not None:
+        lines.append(f"buffers   {buffers_text(report.buffers)}")
     if report.not_compiled:
         lines.append(
             "backends  reference only: others take a derivative through time over whole stretches between updates"
@@ -57,6 +60,23 @@ def report_text(report: Report) -> str:
     if report.untrained:
         lines += ["", f"not trained: {_names(report.untrained)}"]
     return "\n".join(lines)
+
+
+def buffers_text(found: Buffers) -> str:
+    """What a backend allocates, by the number of steps."""
+    run = f"{found.backend}, {found.dtype}, batch {found.batch}"
+    always = megabytes(found.always)
+    if found.per_step:
+        return f"{always} and {megabytes(found.per_step)} for each of the T steps ({run})"
+    if found.most == found.least:
+        return f"{always} for any T{f' from {found.least} on' if found.least > 1 else ''} ({run})"
+    largest = megabytes(found.largest)
+    return f"{always} for T = {found.least} and any T above {found.most}, at most {largest}, at {found.most} ({run})"
+
+
+def megabytes(count: int) -> str:
+    """`36.4 MB`, with three digits."""
+    return f"{grouped(count)} bytes" if count < 1000 else f"{float(f'{count / 1e6:.3g}'):g} MB"
 
 
 def totals_text(cost: Totals) -> str:

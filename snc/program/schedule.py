@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
+from typing import NamedTuple
 
 from snc.graph.clock import clocks_of
 from snc.graph.graph import PARTNER, SAMPLE, Graph, Node
@@ -27,6 +28,25 @@ ROOM = (
 NEXT = "`next` changes values at every step"
 KEPT = "a value is kept per synapse"
 LEAST, MOST = 10, 100  # steps of a chunk where nothing forces another number
+LONG = 20  # steps of a chunk of sequences of more than that: what is kept does not grow with them
+
+
+class Chunk(NamedTuple):
+    """Steps that are computed at a time: all of a sequence of at most `most` (0: of any), else `longer`."""
+
+    most: int
+    longer: int
+
+    def of(self, steps: int) -> int:
+        """Steps of a chunk of a sequence of this length."""
+        return steps if not self.most or steps <= self.most else self.longer
+
+    def __str__(self) -> str:
+        if not self.most:
+            return "a whole sequence at a time"
+        steps = f"{self.most} steps" if self.most > 1 else "one step"
+        longer = f", {self.longer} of longer sequences" if self.longer != self.most else ""
+        return f"{steps} at a time{longer}"
 
 
 @dataclass(frozen=True)
@@ -41,7 +61,7 @@ class Schedule:
     place: Mapping[str, str]
     stage: Mapping[str, int]
     turn: int
-    chunk: int  # steps; 0 is the whole sequence
+    chunk: Chunk
     why: str
     gate: Mapping[str, str]  # of nodes that are computed only while a number is not 0: that number
     order: Order
@@ -71,8 +91,7 @@ class Schedule:
 
     def text(self) -> str:
         """The schedule in words."""
-        steps = "the whole sequence" if not self.chunk else f"{self.chunk} steps"
-        lines = [f"chunks of {steps}: {self.why}"]
+        lines = [f"{self.chunk}: {self.why}"]
         for number, nodes in enumerate(self.stages):
             way = "backward" if number >= self.turn else "forward"
             place = self.place[nodes[0].name] if nodes else "sample"
@@ -189,8 +208,17 @@ def _summed_later(graph: Graph, node: Node) -> bool:
     )
 
 
-def _chunk(graph: Graph, stage: Mapping[str, int], kept: int) -> tuple[int, str]:
+def _chunk(graph: Graph, stage: Mapping[str, int], kept: int) -> tuple[Chunk, str]:
     """How many steps a chunk has, of each of which some numbers of a sample are kept, and why."""
+    forced = _forced(graph, stage)
+    if forced is not None:
+        return Chunk(forced[0], forced[0]), forced[1]
+    most = min(max(ROOM // max(kept, 1), LEAST), MOST)
+    return Chunk(most, min(most, LONG)), "as many as fit the room of a sample"
+
+
+def _forced(graph: Graph, stage: Mapping[str, int]) -> tuple[int, str] | None:
+    """How many steps a chunk must have and why, if anything says so."""
     every = [g.every for g in graph.groups if g.unit == "steps"]
     if 1 in every:
         return 1, "weights change at every step"
@@ -214,7 +242,7 @@ def _chunk(graph: Graph, stage: Mapping[str, int], kept: int) -> tuple[int, str]
         return 0, "a derivative through time"
     if every:
         return gcd(*every), f"updates every {' and '.join(map(str, sorted(set(every))))} steps"
-    return min(max(ROOM // max(kept, 1), LEAST), MOST), "as many as fit the room of a sample"
+    return None
 
 
 def cut_sweep(plan: Schedule) -> tuple[str, str] | None:
@@ -232,7 +260,7 @@ def cut_sweep(plan: Schedule) -> tuple[str, str] | None:
     always = all(graph.by_name[g.gate].op == "const" for g in graph.groups)
     if periods == {(1, "steps")} and not always:
         return "between the updates of a window that closes are many steps", "update every sequence"
-    if wanted == {plan.chunk}:
+    if wanted == {plan.chunk.most}:
         return None
     helps = {
         KEPT: "learn what keeps it by a rule that has a product form (`snc explain` tells)",
