@@ -21,6 +21,7 @@ from snc.model.resolve import Experiment, phases_of, resolve
 from snc.model.text import experiment_text, sources
 from snc.module import Module
 from snc.passes import run_passes
+from snc.program.optional import of_the_schedule, refuse_unknown
 from snc.program.program import Program
 
 Seen = Callable[[str, object], None]
@@ -153,7 +154,8 @@ def program_of(
     seen: Seen = ignore,
     fed: Fed | None = None,
 ) -> tuple[RunPlan, Program]:
-    """One phase's plan and program."""
+    """One phase's plan and program. `without`: passes and parts of the schedule that are left out."""
+    refuse_unknown(without)
     if fed is None:
         surroundings = describe_data(experiment, data_root)
     else:
@@ -164,7 +166,8 @@ def program_of(
     testing = build(experiment, surroundings, training=False, record=record)
     evaluate = run_passes(testing.graph, without)
     learns = bool(training.graph.writes)
-    program = Program(experiment.name, dtype, learn if learns else None, evaluate)
+    left = of_the_schedule(without)
+    program = Program(experiment.name, dtype, learn if learns else None, evaluate, left)
     seen("program", program)
     return plan_of(training, surroundings), program
 

@@ -107,7 +107,7 @@ def _without(
 ) -> tuple[str, ...]:
     if given:
         from snc.diagnostics import DataError
-        from snc.passes import refuse_unknown
+        from snc.program.optional import refuse_unknown
 
         try:
             refuse_unknown(given)

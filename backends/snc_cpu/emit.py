@@ -46,10 +46,10 @@ class CpuEmitted(Emitted):
         return super().memory(dtype, steps, batch) + room + max(lists, default=0)
 
 
-def emit_graph(name: str, graph: Graph) -> CpuEmitted:
-    """The code of one graph."""
+def emit_graph(name: str, graph: Graph, without: Sequence[str] = ()) -> CpuEmitted:
+    """The code of one graph. without: what of the schedule is left out."""
     graph = prepared(graph)
-    plan = schedule(graph)
+    plan = schedule(graph, without)
     refuse_short_sweeps(plan, "cpu")
     refuse_lost_records(graph, plan, "cpu")
     code = CpuCode(name, plan, Arrays(graph), widths(graph))

@@ -53,7 +53,7 @@ D = np.float64
 def emit_program(program: Program) -> KernelSource:
     """The text of both graphs of a program."""
     head = (HEADER + IMPORTS).format(dtype=program.dtype, primitives=_called())
-    emitted = [emit_graph(name, graph) for name, graph in graphs(program)]
+    emitted = [emit_graph(name, graph, program.without) for name, graph in graphs(program)]
     text = "\n\n".join([head, *(e.text for e in emitted)])
     return KernelSource(program.name, text, program, partial(emitted[0].memory, program.dtype))
 
@@ -74,8 +74,9 @@ def _called() -> str:
 
 def load_program(kernel: KernelSource) -> CpuModule:
     """A module that is compiled and ready to run."""
-    dtype = kernel.program.dtype
-    runs = {name: CpuRun(emit_graph(name, graph), dtype) for name, graph in graphs(kernel.program)}
+    dtype, without = kernel.program.dtype, kernel.program.without
+    emitted = {n: emit_graph(n, graph, without) for n, graph in graphs(kernel.program)}
+    runs = {name: CpuRun(code, dtype) for name, code in emitted.items()}
     tasks = [path for run in runs.values() for path in run.files.values()]
     compile_files(tasks, [run.driver_file for run in runs.values() if run.compiled])
     for run in runs.values():

@@ -32,7 +32,7 @@ class CudaEmitted(Emitted):
 def emit_graph(name: str, graph: Graph) -> CudaEmitted:
     """The code of one graph."""
     graph = prepared(graph)
-    plan = schedule(graph, layers=False)
+    plan = schedule(graph, ("in_layers", "gates"), apart=True)
     refuse_short_sweeps(plan, "cuda")
     refuse_lost_records(graph, plan, "cuda")
     code = CudaCode(name, plan, Arrays(graph), widths(graph))

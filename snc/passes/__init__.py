@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from snc.diagnostics import DataError, did_you_mean
 from snc.graph.graph import Graph
 from snc.passes.exchange_traces import exchange_traces
 from snc.passes.expand_gradients import expand_gradients
@@ -46,21 +45,12 @@ def name_of(apply: Pass) -> str:
 OPTIONAL = tuple(dict.fromkeys(n for n in map(name_of, PASSES) if n not in NEEDED))
 
 
-def refuse_unknown(without: Sequence[str]) -> None:
-    """Raise DataError for the name of a pass that is none, or that cannot be left out."""
-    for name in without:
-        if name not in OPTIONAL:
-            hint = did_you_mean(name, OPTIONAL) or f"there are {', '.join(OPTIONAL)}"
-            raise DataError("unknown-pass", f"no pass is called `{name}`", help=hint)
-
-
 def run_passes(
     graph: Graph,
     without: Sequence[str] = (),
     seen: Callable[[str, object], None] = lambda name, value: None,
 ) -> Graph:
     """Lower and optimise a graph; `without` names passes to leave out, which changes speed only."""
-    refuse_unknown(without)
     for apply in PASSES:
         if name_of(apply) not in without:
             graph = apply(graph)

@@ -7,7 +7,7 @@ both end what is kept. Values that are not needed at the same time may stand at 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snc.graph.graph import SAMPLE, Graph, Node, features, size
 from snc.program.demand import at_first
@@ -39,11 +39,12 @@ class Order:
     total: int
 
 
-def order_of(graph: Graph, stage: Mapping[str, int], turn: int) -> Order:
-    """The order of a chunk."""
+def order_of(graph: Graph, stage: Mapping[str, int], turn: int, apart: bool = False) -> Order:
+    """The order of a chunk. apart: every value has a place of its own."""
     actions = _actions(graph, stage, turn)
     kept = tuple(_kept(graph, stage, actions))
-    places = _places([k for k in kept if SAMPLE in graph.by_name[k.node].axes])
+    mine = [k for k in kept if SAMPLE in graph.by_name[k.node].axes]
+    places = _places([replace(k, first=0, last=len(actions)) for k in mine] if apart else mine)
     total = max((places[k.node] + k.size for k in kept if k.node in places), default=0)
     return Order(actions, kept, places, total)
 

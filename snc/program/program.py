@@ -22,12 +22,16 @@ class Needs:
 
 @dataclass(frozen=True)
 class Program:
-    """One phase of an experiment, ready to be emitted. `learn` is None where nothing learns."""
+    """One phase of an experiment, ready to be emitted. `learn` is None where nothing learns.
+
+    without: what of the schedule is left out (`schedule.OPTIONAL`).
+    """
 
     name: str
     dtype: str
     learn: Graph | None
     evaluate: Graph
+    without: tuple[str, ...] = ()
 
     @property
     def stored(self) -> tuple[Stored, ...]:

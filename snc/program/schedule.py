@@ -9,7 +9,7 @@ stage to an earlier one, or where an update falls between steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
@@ -21,6 +21,8 @@ from snc.program.demand import gates
 from snc.program.layers import in_layers
 from snc.program.order import Order, order_of
 
+OPTIONAL = ("gates", "in_layers", "shared_room")
+"""What may be left out: closed windows spare work, layers take turns, values share places."""
 LEAVES = ("field", "previous", "later")
 ROOM = (
     2**19
@@ -101,8 +103,11 @@ class Schedule:
         return "\n".join(lines) + "\n"
 
 
-def schedule(graph: Graph, layers: bool = True) -> Schedule:
-    """Find the stages and the chunk length of a graph; `layers`: whether to split them at large products."""
+def schedule(graph: Graph, without: Sequence[str] = (), apart: bool = False) -> Schedule:
+    """Find the stages and the chunk length of a graph.
+
+    without: what of OPTIONAL is left out, which changes speed and memory only. apart: no two values share a place.
+    """
     clock = clocks_of(graph)
     place: dict[str, str] = {}
     for node in graph.nodes:
@@ -111,13 +116,12 @@ def schedule(graph: Graph, layers: bool = True) -> Schedule:
     stage = _stages(graph, clock, place)
     turn = _turn(clock, stage)
     stage = {n: s + (turn if clock[n] == "backward" else 0) for n, s in stage.items()}
-    if layers:
+    if "in_layers" not in without:
         stage = in_layers(graph, place, stage)
         turn = _turn(clock, stage)
-    order = order_of(graph, stage, turn)
-    together = order.total if layers else sum(k.size for k in order.kept if k.node in order.places)
-    chunk, why = _chunk(graph, stage, together)
-    gate = gates(graph, place, stage) if layers else {}
+    order = order_of(graph, stage, turn, apart or "shared_room" in without)
+    chunk, why = _chunk(graph, stage, order.total)
+    gate = gates(graph, place, stage) if "gates" not in without else {}
     return Schedule(graph, clock, place, stage, turn, chunk, why, gate, order)
 
 
@@ -214,7 +218,7 @@ def _chunk(graph: Graph, stage: Mapping[str, int], kept: int) -> tuple[Chunk, st
     if forced is not None:
         return Chunk(forced[0], forced[0]), forced[1]
     most = min(max(ROOM // max(kept, 1), LEAST), MOST)
-    return Chunk(most, min(most, LONG)), "as many as fit the room of a sample"
+    return Chunk(most, min(most, LONG)), "as many as fit"
 
 
 def _forced(graph: Graph, stage: Mapping[str, int]) -> tuple[int, str] | None:

@@ -16,7 +16,7 @@ SPECS = Path(__file__).parents[2] / "specs"
 STLLR = """\
 experiment stllr_recurrent_bp   30 -> 24 recurrent -> 5   1 493 parameters   batch 32
 forward   1 416 MAC per sample and step, dense
-schedule  100 steps at a time, 20 of longer sequences: as many as fit the room of a sample; traces exchanged with the signal (exact)
+schedule  100 steps at a time, 20 of longer sequences: as many as fit; traces exchanged with the signal (exact)
 buffers   1.07 MB for T = 20 and any T above 100, at most 4.03 MB, at 100 (cpu, float32, batch 32)
 
 rule stllr on h_in, h_rec   from backprop(loss)   stllr_recurrent.snc:15

@@ -7,6 +7,7 @@ from networks import CONFORMANCE, differing, disagreements, golden, net
 
 from snc.graph.clock import clocks_of
 from snc.passes import NEEDED, OPTIONAL, PASSES, name_of, run_passes
+from snc.program.optional import OPTIONAL as ALL
 
 NAMES = sorted(OPTIONAL)
 # One with back-propagation through time, one with eligibilities, one with an update at every step.
@@ -18,6 +19,7 @@ def test_these_are_all_passes_that_may_be_left_out() -> None:
              "remove_unused", "share"]  # fmt: skip
     assert names == NAMES
     assert {*map(name_of, PASSES)} == {*OPTIONAL, *NEEDED}
+    assert {*ALL} == {*OPTIONAL, "gates", "in_layers", "shared_room"}
 
 
 @pytest.mark.parametrize("case", CASES)

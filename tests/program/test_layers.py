@@ -15,7 +15,7 @@ from snc.model.library import choose, load_file
 from snc.model.resolve import resolve
 from snc.program import layers, order
 from snc.program import schedule as planned
-from snc.program.schedule import Schedule, schedule
+from snc.program.schedule import OPTIONAL, Schedule, schedule
 
 TEXT = """
 network net():
@@ -42,13 +42,13 @@ def spec(
     return TEXT.format(signal=signal, during=during, update=update)
 
 
-def plan(folder: Path, **changed: str) -> Schedule:
+def plan(folder: Path, without: tuple[str, ...] = (), **changed: str) -> Schedule:
     folder.mkdir(exist_ok=True)
     path = folder / "e.snc"
     path.write_text(f"snc 1\n{spec(**changed)}")
     learn = program_of(resolve(choose(load_file(path), None)))[1].learn
     assert learn is not None
-    return schedule(prepared(learn))
+    return schedule(prepared(learn), without)
 
 
 def heavy(found: Schedule) -> list[str]:
@@ -115,8 +115,9 @@ def chunks_of_five_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planned, "MOST", 5)
 
 
-def ran(text: str, folder: Path, backend: str, alive: bool = True) -> Ran:
-    made = net_of(text, folder, backend=backend, record=("a", "c"))
+def ran(text: str, folder: Path, backend: str, alive: bool = True, without: str = "") -> Ran:
+    left = (without,) if without else ()
+    made = net_of(text, folder, backend=backend, record=("a", "c"), without=left)
     random = np.random.default_rng(0)
     inputs = (random.random((13, 3, 2, 6, 6)) < 0.4).astype(float)
     parameters = [s for s in made.program.stored if s.role == "parameter"]
@@ -136,6 +137,21 @@ def ran(text: str, folder: Path, backend: str, alive: bool = True) -> Ran:
 def test_layers_compute_what_the_reference_does(changed: dict[str, str], tmp_path: Path) -> None:
     reference, compiled = (ran(spec(**changed), tmp_path, b) for b in ("reference", "cpu"))
     assert differing(reference, compiled, 1e-9) == {}
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_without_a_part_of_the_schedule_it_is_another_and_the_numbers_are_the_same(
+    name: str, tmp_path: Path
+) -> None:
+    whole, less = plan(tmp_path), plan(tmp_path, without=(name,))
+    seen = {
+        "gates": lambda p: dict(p.gate),
+        "in_layers": lambda p: len(p.stages),
+        "shared_room": lambda p: p.order.total,
+    }[name]
+    assert seen(whole) != seen(less)
+    right, other = (ran(spec(), tmp_path, "cpu", without=w) for w in ("", name))
+    assert differing(right, other, 1e-9) == {}
 
 
 def test_what_is_spared_or_placed_wrongly_shows(
