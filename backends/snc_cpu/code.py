@@ -21,6 +21,8 @@ from snc_cpu.tasks import ARRAYS, SIZES
 
 WHOLE = re.compile(r"\bconv(?:_x)?_F\b")  # tasks that other tasks call
 SHAPE = re.compile(r"\bNUMBERS_\w+")
+SAMPLE = re.compile(r"\bb\b")
+SAMPLES = 16  # of which a stage of one step is called at once
 KINDS = {"F": "F", "D": "D", "I": "np.int64", "U": "np.uint8", "Q": "np.uint64"}
 
 
@@ -34,6 +36,11 @@ class CpuCode(GraphCode):
     products: list[Geometry] = field(default_factory=list)  # of which weight products are made
     # the pieces of every stage, and whether they are for one sample each
     stages: dict[int, tuple[list[Piece], bool]] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        """For how many samples a stage is called at once: more where it is called for every step."""
+        return SAMPLES if self.plan.chunk.most == 1 else 1
 
     def place(self, array: str) -> int:
         """Where the address of an array stands in the table."""
@@ -111,6 +118,7 @@ class CpuCode(GraphCode):
         f = Function(
             f"{self.name}_stage_{number}", self.plan, self.arrays, self.wide, sample, number
         )
+        f.block = self.samples if sample else 1
         mine = {n.name for n in nodes}
         states = [
             s
@@ -145,14 +153,18 @@ class CpuCode(GraphCode):
     def _finish(self, f: Function, backward: bool) -> Piece:
         """Put a stage together: its steps, and what is made before them."""
         w = Writer()
-        for name, value in f.heads.items():
-            w(f"{name} = {value}")
-        for line in f.before.lines:
-            w(line)
-        order = "range(t1 - 1, t0 - 1, -1)" if backward else "range(t0, t1)"
-        with w.block(f"for t in {order}"):
-            w("k = t - t0")
-            _step(w, f)
+        if f.sample and self.samples > 1:
+            each = [n for n, v in f.heads.items() if SAMPLE.search(v) or _lasting(f, n)]
+            for name in [n for n in f.heads if n not in each]:
+                w(f"{name} = {f.heads[name]}")
+            w(f"first = owner * {self.samples}")
+            w(f"last = min(first + {self.samples}, B)")
+            for line in f.ahead.lines:
+                w(line)
+            with w.block("for b in range(first, last)"):
+                _steps(w, f, each, backward)
+        else:
+            _steps(w, f, f.heads, backward)
         return self._headed(w, f)
 
     def stage_calls(self) -> dict[int, tuple[range, bool]]:
@@ -166,7 +178,8 @@ class CpuCode(GraphCode):
                 for j in range(len(pieces))
             ]
             pieces = [p for each in mine.values() for p in each]
-            calls = iter(self._alike(names, pieces, "b" if sample else "_"))
+            index = ("owner" if self.samples > 1 else "b") if sample else "_"
+            calls = iter(self._alike(names, pieces, index))
             for k, each in mine.items():
                 places = [next(calls) for _ in each]
                 found[k] = range(places[0], places[-1] + 1), sample
@@ -295,6 +308,23 @@ class CpuCode(GraphCode):
         first = len(self.calls)
         self.calls += [found[k] for k in sorted(found)]
         return list(range(first, len(self.calls)))
+
+
+def _lasting(f: Function, head: str) -> bool:
+    """Whether a head is what a sample has of the step after: it begins at 0."""
+    return any(array == head and name.startswith("later:") for name, array in f.scratch.items())
+
+
+def _steps(w: Writer, f: Function, heads: Iterable[str], backward: bool) -> None:
+    """What a function does in a chunk, with some of its heads."""
+    for name in heads:
+        w(f"{name} = {f.heads[name]}")
+    for line in f.before.lines:
+        w(line)
+    order = "range(t1 - 1, t0 - 1, -1)" if backward else "range(t0, t1)"
+    with w.block(f"for t in {order}"):
+        w("k = t - t0")
+        _step(w, f)
 
 
 def _step(w: Writer, f: Function) -> None:

@@ -191,7 +191,9 @@ class Driver:
             self.phase([calls], "t0", "t1")
             return
         task, table = self.code.calls[calls[0]].task, f"number(calls, {2 * calls[0] + 1})"
-        call = f"everywhere({task}, B, " if sample else f"run({task}, 0, "
+        samples = self.code.samples
+        owners = "B" if samples == 1 else f"(B + {samples - 1}) // {samples}"
+        call = f"everywhere({task}, {owners}, " if sample else f"run({task}, 0, "
         self.w(f"{call}t0, t1, {table})")
 
     def _updates(self, group: Group) -> str:

@@ -43,6 +43,8 @@ class Function:
     every: bool = False  # whether arrays are asked for with all samples
     body: Writer = field(default_factory=Writer)
     before: Writer = field(default_factory=Writer)  # what is done for all steps of a chunk at once
+    block: int = 1  # samples, from `first` on, that one call goes over, where a chunk is one step
+    ahead: Writer = field(default_factory=Writer)  # what is done for all of them at once
 
     # where values are ---------------------------------------------------------------------------------
 
@@ -608,6 +610,32 @@ class Function:
             return None
         array, _, index = self.views[self.array_of(source.name)].partition("[")
         return array, "t0" if index.startswith("t") else "0"
+
+    def known_rows(self, node: Node) -> str | None:
+        """Where a product's input is for all samples of a block, if it is known before any of them is computed."""
+        source = self.node(self.behind(node.args[1]))
+        if self.block == 1 or self.stage < 0 or self.gate(node) or lead(source.axes) is None:
+            return None
+        made = self.plan.stage.get(source.name)
+        if source.op == "previous":
+            array = self.array_of(source.name)
+            state = self.heads.get(array, "").partition("[")[0]
+            return state if state.startswith("s_") else None
+        if source.op != "field" and made in (None, self.stage):
+            return None
+        array, _, index = self.views[self.array_of(source.name)].partition("[")
+        return f"{array}[{'t0' if index.startswith('t') else '0'}]"
+
+    def all_samples(self, array: str, length: int) -> str:
+        """Room for what an array is of each sample of a block: rows, and the first of them."""
+        if array in self.views:  # kept for others
+            return f"{self.views[array].partition('[')[0]}[0], first"
+        every = f"{array}_every"
+        self.heads[every] = (
+            f"np.zeros(({self.block}, {length}), {self.heads.pop(array).split(', ')[-1]}"
+        )
+        self.heads[array] = f"{every}[b - first]"
+        return f"{every}, 0"
 
     def all_steps(self, array: str, length: int) -> str:
         """Room for the values of all steps that an array has at each: what it is, and which of its samples is meant."""

@@ -47,6 +47,10 @@ def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
             target = f.all_steps(out, size(node.axes))
             f.before(f"gather_steps({w}, {', '.join(given)}, b, t1 - t0, {target})")
             return
+        if plain and not few and not rows and (known := f.known_rows(node)):
+            target = f.all_samples(out, size(node.axes))
+            f.ahead(f"gather_samples({w}, {known}, first, last - first, {target})")
+            return
         listed = f.events(node.args[1], rows)
         f.body(f"gather{'' if plain else '_panels'}({w}, {listed}, {out})")
         return

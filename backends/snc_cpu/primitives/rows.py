@@ -183,6 +183,26 @@ def gather_steps(w, x, first, b, steps, out, to):
 
 
 @njit(cache=True, error_model="numpy")
+def gather_samples(w, x, first, samples, out, to):
+    """As `gather`, out[to + s] of x[first + s] for some samples: all of them add the same columns, then the next."""
+    n, columns, panel = x.shape[1], out.shape[1], SUM // w.itemsize
+    at, of = np.empty(samples * n + SPARE, np.uint32), np.empty(samples * n + SPARE, w.dtype)
+    start = np.zeros(samples + 1, np.int64)
+    for s in range(samples):
+        start[s + 1] = list_events(x[first + s], 0, n, at, of, start[s])
+        fill_row(out[to + s], 0)
+    ones = all_ones(of, start[samples])
+    for c in range(0, columns, panel):
+        part = min(panel, columns - c)
+        for s in range(samples):
+            here = (to + s) * columns + c
+            if ones:
+                add_listed(w, c, columns, at, start[s], start[s + 1], out, here, part)
+            else:
+                add_scaled_listed(w, c, columns, at, of, start[s], start[s + 1], out, here, part)
+
+
+@njit(cache=True, error_model="numpy")
 def panels(w, out, rows, columns, pad):
     """A matrix of rows and columns laid out in panels of as many columns as a sum in registers has.
 
