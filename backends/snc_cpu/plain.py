@@ -112,10 +112,12 @@ def list_marked(
 
 
 def add_dots(
-    x: Any, first: int, w: Any, start: int, stride: int, m: int, n: int, out: Any, to: int
-) -> None:
-    """out[to + i] += the sum of x[first + k] w[start + i * stride + k] over k below n, for i below m, in double."""
-    mine = x.reshape(-1)[first : first + n].astype(np.float64)
-    for i in range(m):
-        row = w.reshape(-1)[start + i * stride : start + i * stride + n]
-        out.reshape(-1)[to + i] += mine @ row.astype(np.float64)
+    x: Any, first: int, hop: int, samples: int, w: Any, start: int, stride: int, m: int, n: int,
+    out: Any, to: int, leap: int,
+) -> None:  # fmt: skip
+    """out[to + s * leap + i] += the sum of x[first + s * hop + k] w[start + i * stride + k] over k below n."""
+    for s in range(samples):
+        mine = x.reshape(-1)[first + s * hop : first + s * hop + n].astype(np.float64)
+        for i in range(m):
+            row = w.reshape(-1)[start + i * stride : start + i * stride + n]
+            out.reshape(-1)[to + s * leap + i] += mine @ row.astype(np.float64)

@@ -309,53 +309,73 @@ def _blocks(w: str, x: str, out: str) -> Callable[..., None]:
 
 
 def _dots(x: str, w: str) -> Callable[..., None]:
-    """Products of a row with others, in double precision: DOTS rows at a time, a vector of sums for each."""
+    """Products of rows with rows, in double precision: DOTS of each at a time, a vector of sums for every pair."""
 
-    def write(b: Any, seen: Any, rows: Any, stride: Any, m: Any, n: Any, to: Any) -> None:
-        lanes = ROW // ITEMS["float64"]
-        vector = ir.VectorType(KINDS["float64"], lanes)
+    def write(
+        b: Any, seen: Any, hop: Any, samples: Any, rows: Any, stride: Any, m: Any, n: Any, to: Any, leap: Any
+    ) -> None:  # fmt: skip
+        def by_ones_and_more(count: Any, some: Callable[[Any, int], None]) -> None:
+            done = [WORD(0)]
+            for tall in DOTS:
 
-        def some(i: Any, tall: int) -> Sequence[Any]:
-            own = [b.add(rows, b.mul(b.add(i, WORD(j)), stride)) for j in range(tall)]
+                def go(i: Any, tall: int = tall) -> Sequence[Any]:
+                    some(i, tall)
+                    return [b.add(i, WORD(tall))]
 
-            def add(k: Any, *totals: Any, lanes: int) -> Sequence[Any]:
-                one = _load(b, _place(b, seen, k, x), x, lanes, "float64")
-                pairs = zip(own, totals, strict=True)
-                terms = [(_load(b, _place(b, o, k, w), w, lanes, "float64"), t) for o, t in pairs]
-                return [
-                    b.add(k, WORD(lanes)),
-                    *(b.fadd(t, b.fmul(one, r, flags=FUSED), flags=FUSED) for r, t in terms),
-                ]
+                done = _while(
+                    b,
+                    done,
+                    lambda i, tall=tall: b.icmp_signed("<=", b.add(i, WORD(tall)), count),
+                    go,
+                )
 
-            zero = ir.Constant(vector, [0.0] * lanes)
-            k, *sums = _while(
-                b,
-                [WORD(0), *([zero] * tall)],
-                lambda k, *_: b.icmp_signed("<=", b.add(k, WORD(lanes)), n),
-                lambda k, *t: add(k, *t, lanes=lanes),
-            )
-            singles = [_total(b, s, lanes) for s in sums]
-            _, *singles = _while(
-                b,
-                [k, *singles],
-                lambda k, *_: b.icmp_signed("<", k, n),
-                lambda k, *t: add(k, *t, lanes=1),
-            )
-            for j, total in enumerate(singles):
-                place = _place(b, to, b.add(i, WORD(j)), "float64")
+        def of_samples(s: Any, many: int) -> None:
+            by_ones_and_more(m, lambda i, tall: pairs(s, many, i, tall))
+
+        def pairs(s: Any, many: int, i: Any, tall: int) -> None:
+            ones = [b.add(seen, b.mul(b.add(s, WORD(j)), hop)) for j in range(many)]
+            others = [b.add(rows, b.mul(b.add(i, WORD(j)), stride)) for j in range(tall)]
+            sums = _row_sums(b, (x, ones), (w, others), n)
+            places = [b.add(to, b.mul(b.add(s, WORD(j)), leap)) for j in range(many)]
+            for k, total in enumerate(sums):
+                place = _place(b, places[k // tall], b.add(i, WORD(k % tall)), "float64")
                 _store(b, place, b.fadd(_load(b, place, "float64", 1, "float64"), total), "float64")
-            return [b.add(i, WORD(tall))]
 
-        done = [WORD(0)]
-        for tall in DOTS:
-            done = _while(
-                b,
-                done,
-                lambda i, tall=tall: b.icmp_signed("<=", b.add(i, WORD(tall)), m),
-                lambda i, tall=tall: some(i, tall),
-            )
+        by_ones_and_more(samples, of_samples)
 
     return write
+
+
+def _row_sums(
+    b: Any, ones: tuple[str, Sequence[Any]], others: tuple[str, Sequence[Any]], n: Any
+) -> Sequence[Any]:
+    """The sums of products of each of some rows with each of others: every row is widened once for all its sums."""
+    lanes = ROW // ITEMS["float64"]
+    count = len(ones[1]) * len(others[1])
+    zero = ir.Constant(ir.VectorType(KINDS["float64"], lanes), [0.0] * lanes)
+
+    def add(k: Any, *totals: Any, lanes: int) -> Sequence[Any]:
+        left, right = (
+            [_load(b, _place(b, row, k, kind), kind, lanes, "float64") for row in rows]
+            for kind, rows in (ones, others)
+        )
+        terms = [b.fmul(one, other, flags=FUSED) for one in left for other in right]
+        added = (b.fadd(t, p, flags=FUSED) for t, p in zip(totals, terms, strict=True))
+        return [b.add(k, WORD(lanes)), *added]
+
+    k, *sums = _while(
+        b,
+        [WORD(0), *([zero] * count)],
+        lambda k, *_: b.icmp_signed("<=", b.add(k, WORD(lanes)), n),
+        lambda k, *t: add(k, *t, lanes=lanes),
+    )
+    _, *singles = _while(
+        b,
+        [k, *(_total(b, s, lanes) for s in sums)],
+        lambda k, *_: b.icmp_signed("<", k, n),
+        lambda k, *t: add(k, *t, lanes=1),
+    )
+    return singles
 
 
 def _total(b: Any, vector: Any, lanes: int) -> Any:
@@ -563,31 +583,34 @@ def add_products(typingctx, w, start, stride, x, first, hop, step, m, n, out, to
 
 
 @intrinsic
-def add_dots(typingctx, x, first, w, start, stride, m, n, out, to):
-    """out[to + i] += the sum of x[first + k] w[start + i * stride + k] over k below n, for i below m.
+def add_dots(typingctx, x, first, hop, samples, w, start, stride, m, n, out, to, leap):
+    """out[to + s * leap + i] += the sum of x[first + s * hop + k] w[start + i * stride + k] over k below n.
 
-    In double precision, which `out` has; arrays flat.
+    For s below `samples` and i below m. In double precision, which `out` has; arrays flat.
     """
     kinds = _names(x, w)
 
     def code(context, b, signature, given):
-        x_, first, w_, start, stride, m, n, out_, to = given
-        function = _function(b, "snc_dots_" + "_".join(kinds), 6, _dots(*kinds))
+        x_, first, hop, samples, w_, start, stride, m, n, out_, to, leap = given
+        function = _function(b, "snc_dots_" + "_".join(kinds), 9, _dots(*kinds))
         b.call(
             function,
             [
                 _place(b, _data(context, b, x, x_), first, kinds[0]),
+                b.mul(hop, WORD(ITEMS[kinds[0]])),
+                samples,
                 _place(b, _data(context, b, w, w_), start, kinds[1]),
                 b.mul(stride, WORD(ITEMS[kinds[1]])),
                 m,
                 n,
                 _place(b, _data(context, b, out, out_), to, "float64"),
+                b.mul(leap, WORD(ITEMS["float64"])),
             ],
         )
         return context.get_dummy_value()
 
     i = NUMBER
-    return types.void(x, i, w, i, i, i, i, out, i), code
+    return types.void(x, i, i, i, w, i, i, i, i, out, i, i), code
 
 
 @intrinsic

@@ -611,6 +611,14 @@ class Function:
         array, _, index = self.views[self.array_of(source.name)].partition("[")
         return array, "t0" if index.startswith("t") else "0"
 
+    def rows_before(self, node: Node, array: str) -> str | None:
+        """The rows of all samples of which an array of an operand is one or all, if other stages make them."""
+        made = [self.plan.stage.get(self.behind(a)) for a in node.args]
+        if self.block == 1 or self.stage < 0 or self.gate(node) or {None, self.stage} & {*made}:
+            return None
+        name, _, index = self.views.get(array, "").partition("[")
+        return f"{name}[0]" if index in ("k, b]", "k]") else None
+
     def known_rows(self, node: Node) -> str | None:
         """Where a product's input is for all samples of a block, if it is known before any of them is computed."""
         source = self.node(self.behind(node.args[1]))
@@ -626,7 +634,7 @@ class Function:
         array, _, index = self.views[self.array_of(source.name)].partition("[")
         return f"{array}[{'t0' if index.startswith('t') else '0'}]"
 
-    def all_samples(self, array: str, length: int) -> str:
+    def all_samples(self, array: str, length: int | str) -> str:
         """Room for what an array is of each sample of a block: rows, and the first of them."""
         if array in self.views:  # kept for others
             return f"{self.views[array].partition('[')[0]}[0], first"

@@ -113,10 +113,13 @@ def _row_dots(
         one, many = sorted(rows, key=lambda row: row.endswith(index))
         if many.endswith(index) and index not in one:
             count = "B" if kept[0] in (PARTNER, SAMPLE) else str(kept[0].size)
+            many = many.removesuffix(index)
+            if (x := f.rows_before(node, one)) and (w := f.rows_before(node, many)):
+                target = f.all_samples(out, count)
+                f.ahead(f"dots_samples({x}, first, last - first, {w}, {count}, {target})")
+                return
             f.body(f"fill_row({out}, 0)")
-            f.body(
-                f"add_dots({one}, 0, {many.removesuffix(index)}, 0, {n}, {count}, {n}, {out}, 0)"
-            )
+            f.body(f"add_dots({one}, 0, 0, 1, {many}, 0, {n}, {count}, {n}, {out}, 0, 0)")
             return
     into = f.at(out, _position(f, node.axes, variables))
     kind = "D" if f.wide[node.name] else "F"
@@ -134,15 +137,16 @@ def _rows_times(f: Function, node: Node, out: str, variables: dict[Axis, str]) -
         times, row = f.row_along(numbers, over[0], variables), f.row_along(rows, axis, variables)
         if times is None or row is None or not row.endswith(index):
             continue
-        into = out
+        into, n, row = out, axis.size, row.removesuffix(index)
         if not f.wide[node.name]:
             into = f"wide_{f.arrays.identifier(node)}"
-            f.heads.setdefault(into, f"np.zeros({axis.size}, np.float64)")
-        n = axis.size
-        f.body(f"fill_row({into}, 0)")
-        f.body(
-            f"add_products({row.removesuffix(index)}, 0, {n}, {times}, 0, 0, 1, 1, B, {into}, 0, 0, {n})"
-        )
+            f.heads.setdefault(into, f"np.zeros({n}, np.float64)")
+        if (x := f.rows_before(node, times)) and (w := f.rows_before(node, row)):
+            target = f.all_samples(into, n)
+            f.ahead(f"products_samples({x}, first, last - first, {w}, {target})")
+        else:
+            f.body(f"fill_row({into}, 0)")
+            f.body(f"add_products({row}, 0, {n}, {times}, 0, 0, 1, 1, B, {into}, 0, 0, {n})")
         if into != out:
             f.body(f"copy_row({out}, {into})")
         return True

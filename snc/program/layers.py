@@ -13,24 +13,28 @@ from collections.abc import Iterator, Mapping
 
 import networkx as nx
 
-from snc.graph.graph import Graph, Node, size
+from snc.graph.graph import PARTNER, SAMPLE, Graph, Node, size
 
 LARGE = 2**20  # weights of a dense projection that do not stay in the cache beside others
 
 
-def in_layers(graph: Graph, place: Mapping[str, str], stage: Mapping[str, int]) -> dict[str, int]:
+def in_layers(
+    graph: Graph, place: Mapping[str, str], stage: Mapping[str, int], stepwise: bool = False
+) -> dict[str, int]:
     """The stage of every node, stages of samples split; numbers are as close as before.
 
-    Where there are layers, what does not read one another is split as well.
+    Where there are layers, what does not read one another is split as well. If the graph is computed step by step,
+    sums over the other samples begin a stage too: they are made for several samples at once.
     """
-    if not any(is_large(n) for n in graph.nodes):
+    layers = any(is_large(n) for n in graph.nodes)
+    if not layers and not (stepwise and any(is_sum_over_samples(n) for n in graph.nodes)):
         return dict(stage)
     part: dict[str, tuple[int, int, int]] = {n: (s, 0, 0) for n, s in stage.items()}
     for number in set(stage.values()):
         nodes = [n for n in graph.nodes if stage.get(n.name) == number]
         if place[nodes[0].name] == "sample":
-            levels = _levels(graph, nodes)
-            apart = _apart(graph, nodes, levels)
+            levels = _levels(graph, nodes, stepwise)
+            apart = _apart(graph, nodes, levels) if layers else dict.fromkeys(levels, 0)
             part |= {name: (number, levels[name], apart[name]) for name in levels}
     order = {p: k for k, p in enumerate(sorted(set(part.values())))}
     return {name: order[p] for name, p in part.items()}
@@ -45,17 +49,18 @@ def _apart(graph: Graph, nodes: list[Node], level: Mapping[str, int]) -> dict[st
     return {name: k for k, part in enumerate(parts) for name in part}
 
 
-def _levels(graph: Graph, nodes: list[Node]) -> dict[str, int]:
+def _levels(graph: Graph, nodes: list[Node], stepwise: bool) -> dict[str, int]:
     """How many large products are before a node, itself included; at least 1.
 
-    What is before all of them is computed with the first that reads it.
+    What is before all of them is computed with the first that reads it, or step by step in a stage of its own.
     """
     parts = nx.condensation(_reads(graph, nodes))
     mine = {n.name: n for n in nodes}
     order, level = list(nx.topological_sort(parts)), dict[int, int]()
     for k in order:
-        begins = any(is_large(mine[name]) for name in parts.nodes[k]["members"])
-        level[k] = max((level[p] for p in parts.predecessors(k)), default=0) + begins
+        members = [mine[name] for name in parts.nodes[k]["members"]]
+        begins = any(is_large(n) or (stepwise and is_sum_over_samples(n)) for n in members)
+        level[k] = max((level[p] for p in parts.predecessors(k)), default=int(stepwise)) + begins
     for k in reversed(order):
         if not level[k]:
             level[k] = max(1, min((level[s] for s in parts.successors(k)), default=1))
@@ -77,6 +82,11 @@ def _sources(graph: Graph, node: Node) -> Iterator[str]:
     for name in node.args:
         read = graph.by_name[name]
         yield graph.state[read.get("state")].value if read.op in ("previous", "later") else name
+
+
+def is_sum_over_samples(node: Node) -> bool:
+    """Whether a node adds rows of the other samples, each times a number."""
+    return node.op == "dot" and PARTNER in node.get("over") and SAMPLE in node.axes
 
 
 def is_large(node: Node) -> bool:

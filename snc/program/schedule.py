@@ -117,7 +117,8 @@ def schedule(graph: Graph, without: Sequence[str] = (), apart: bool = False) -> 
     turn = _turn(clock, stage)
     stage = {n: s + (turn if clock[n] == "backward" else 0) for n, s in stage.items()}
     if "in_layers" not in without:
-        stage = in_layers(graph, place, stage)
+        stepwise = any(g.unit == "steps" and g.every == 1 for g in graph.groups)
+        stage = in_layers(graph, place, stage, stepwise)
         turn = _turn(clock, stage)
     order = order_of(graph, stage, turn, apart or "shared_room" in without)
     chunk, why = _chunk(graph, stage, order.total)

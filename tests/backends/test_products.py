@@ -6,7 +6,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-from snc_cpu import plain, primitives, vectors
+from numba import njit
+from snc_cpu import plain, primitives, tasks, vectors
 from snc_cpu.registers import SPARE
 
 from snc.codegen.products import PAD
@@ -117,11 +118,42 @@ def test_dense_products(rate: float, ones: bool, kind: str, post: int) -> None:
     assert every[70, 1].tobytes() == plainly.tobytes()
     assert not every[71, 1].any()
     assert np.abs(every[:70, 1] - steps[2:, 0].astype(float) @ w).max() < tolerance
+    block = np.full((72, post), np.nan, kind)
+    primitives.gather_samples(w.ravel(), steps[:, 0], 5, 60, block, 9)
+    assert np.isnan(block[:9]).all()
+    assert block[9:69].tobytes() == every[3:63, 1].tobytes()
     z, a = numbers(rate, ones, kind, 5, 60, 50), numbers(0.9, False, kind, 5, 60, post)
     total = np.zeros(w.size, kind)
     primitives.dense_product(total, a, z, np.array([50, post]))
     want = np.einsum("tbi,tbj->ij", z.astype(float), a)
     assert np.abs(total.reshape(w.shape) - want).max() < 10 * tolerance
+
+
+@pytest.mark.parametrize("samples", [1, 4, 7, 16])
+@pytest.mark.parametrize(("rate", "ones", "kind"), KINDS)
+def test_products_with_the_rows_of_all_samples(
+    rate: float, ones: bool, kind: str, samples: int
+) -> None:
+    for count, n in ((5, 3), (19, 64), (33, 130)):
+        x, w = numbers(rate, ones, kind, 20, n), numbers(0.9, False, kind, count, n)
+        want = x.astype(float) @ w.T.astype(float)
+        dots = np.full((18, count), np.nan)
+        primitives.dots_samples(x, 3, samples, w, count, dots, 2)
+        assert np.isfinite(dots).sum() == samples * count
+        assert np.abs(dots[2 : 2 + samples] - want[3 : 3 + samples]).max() < 1e-10
+        one = np.zeros(count)
+        vectors_alone(x[3], w, one)
+        assert one.tobytes() == dots[2].tobytes(), "it depends on what is beside it"
+        sums = np.full((18, n), np.nan)
+        primitives.products_samples(want, 3, samples, w, sums, 2)
+        assert np.isfinite(sums).sum() == samples * n
+        assert np.abs(sums[2 : 2 + samples] - (want @ w)[3 : 3 + samples]).max() < 1e-8
+
+
+@njit
+def vectors_alone(x: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
+    """The products of one row alone."""
+    tasks.add_dots(x, 0, 0, 1, w, 0, x.size, w.shape[0], x.size, out, 0, 0)
 
 
 def test_events_are_listed_in_order_whatever_their_number() -> None:

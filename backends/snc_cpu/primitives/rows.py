@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from snc_cpu.tasks import SPARE, SUM, add_listed, add_scaled_listed, list_events
+from snc_cpu.tasks import SPARE, SUM, add_dots, add_listed, add_products, add_scaled_listed, list_events
 
 PAD = 16  # numbers that are a line of the cache, or two
 STEPS = 64  # of which a product is made at once
@@ -200,6 +200,24 @@ def gather_samples(w, x, first, samples, out, to):
                 add_listed(w, c, columns, at, start[s], start[s + 1], out, here, part)
             else:
                 add_scaled_listed(w, c, columns, at, of, start[s], start[s + 1], out, here, part)
+
+
+@njit(cache=True, error_model="numpy")
+def dots_samples(x, first, samples, w, count, out, to):
+    """out[to + s, i] = the sum over k of x[first + s, k] w[i, k], in double precision, for some samples."""
+    n, leap = x.shape[1], out.shape[1]
+    for s in range(samples):
+        fill_row(out[to + s], 0)
+    add_dots(x, first * n, n, samples, w, 0, n, count, n, out, to * leap, leap)
+
+
+@njit(cache=True, error_model="numpy")
+def products_samples(x, first, samples, w, out, to):
+    """out[to + s, i] = the sum over k of x[first + s, k] w[k, i] for some samples."""
+    count, n = w.shape[0], w.shape[1]
+    for s in range(samples):
+        fill_row(out[to + s], 0)
+    add_products(w, 0, n, x, first * count, count, 1, samples, count, out, to * n, n, n)
 
 
 @njit(cache=True, error_model="numpy")
