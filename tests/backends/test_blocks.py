@@ -46,7 +46,9 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Net]:
 
 def weights(net: Net) -> dict[str, np.ndarray]:
     random = np.random.default_rng(1)
-    return {s.name: random.normal(0, 0.4, s.shape) for s in net.program.stored if s.role != "optimiser"}
+    return {
+        s.name: random.normal(0, 0.4, s.shape) for s in net.program.stored if s.role != "optimiser"
+    }
 
 
 def ran(net: Net, x: np.ndarray, labels: np.ndarray) -> Ran:
@@ -63,7 +65,9 @@ def test_the_batch_may_be_of_any_size(nets: dict[str, Net], batch: int) -> None:
     want, made = (ran(n, *data(6, batch)) for n in nets.values())
     for name in ("h", "g"):
         assert 0.02 < want.outcome.records[name].mean() < 0.98
-    changed = {n: np.abs(want.after[n] - v).max() for n, v in want.before.items() if n.endswith("weight")}
+    changed = {
+        n: np.abs(want.after[n] - v).max() for n, v in want.before.items() if n.endswith("weight")
+    }
     assert sum(c > 1e-3 for c in changed.values()) == 3
     assert differing(want, made, 1e-9) == {}
 

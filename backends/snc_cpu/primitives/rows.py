@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from snc_cpu.tasks import SPARE, SUM, add_dots, add_listed, add_products, add_scaled_listed, list_events
+from snc_cpu.tasks import (
+    SPARE,
+    SUM,
+    add_dots,
+    add_listed,
+    add_products,
+    add_scaled_listed,
+    list_events,
+)
 
 PAD = 16  # numbers that are a line of the cache, or two
 STEPS = 64  # of which a product is made at once
