@@ -25,7 +25,9 @@ from snc_cpu.emit import CpuEmitted, emit_graph, number_text
 from snc_cpu.interpreted import driver_of
 from snc_cpu.tasks import SIZES, address
 
-CALLED = "draws.py", "machine.py", "registers.py", "tasks.py", "vectors.py"  # and all primitives
+CALLED = (
+    "draws.py", "loops.py", "machine.py", "registers.py", "sums.py", "tasks.py", "vectors.py",
+)  # and all primitives  # fmt: skip
 HEADER = '''"""Emitted by snc for the CPU backend, {dtype}.
 
 T steps, B samples, K steps in a chunk, U updates of a sequence, R rates. Arrays: p_ stored, w_ fixed between
