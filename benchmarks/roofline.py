@@ -116,7 +116,7 @@ class Kernel:
 def convolution(rate: float) -> Kernel:
     """256 to 256 channels, 16 x 16."""
     side, channels = 16, 256
-    shape = np.array([side, side, channels, side, side, channels, 3, 3, 1, 1, 1, 1, 1])
+    shape = np.array([side, side, channels, side, side, channels, 3, 3, 1, 1, 1, 1, 1, 3])
     x = spikes(rate, side * side * channels)
     w, laid, out = real(9 * channels * channels), real(9 * channels**2), real(x.size)
     p.panels(w, laid, 9 * channels, channels)
@@ -137,7 +137,7 @@ def convolution(rate: float) -> Kernel:
 def weight_product() -> Kernel:
     """Of the same convolution, 8 samples."""
     side, channels, batch = 16, 256, 8
-    shape = np.array([side, side, channels, side, side, channels, 3, 3, 1, 1, 1, 1, 1])
+    shape = np.array([side, side, channels, side, side, channels, 3, 3, 1, 1, 1, 1, 1, 3])
     a, z = real(1, batch, side * side * channels), spikes(0.1, 1, batch, side * side * channels)
     total = aligned((9 * channels**2,), np.float32)
     adds = z.sum() * (3 * side - 2) ** 2 / side**2 * channels
@@ -162,7 +162,7 @@ def dense() -> Kernel:
 def dense_weights() -> Kernel:
     """Of the same projection, 128 samples and 20 steps."""
     a, z = real(20, 128, 450), spikes(0.11, 20, 128, 700)
-    total, shape = aligned((700 * 450,), np.float32), np.array([700, 450])
+    total, shape = aligned((700 * 450,), np.float32), np.array([700, 450, 3])
     adds = z.sum() * 450
     seconds = median(lambda: p.dense_product(total, a, z, shape))
     return Kernel("its weight product", adds, 4 * adds, seconds, "second cache")

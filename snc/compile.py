@@ -21,7 +21,7 @@ from snc.model.resolve import Experiment, phases_of, resolve
 from snc.model.text import experiment_text, sources
 from snc.module import Module
 from snc.passes import run_passes
-from snc.program.optional import of_the_schedule, refuse_unknown
+from snc.program.optional import of_a_backend, refuse_unknown
 from snc.program.program import Program
 
 Seen = Callable[[str, object], None]
@@ -166,7 +166,7 @@ def program_of(
     testing = build(experiment, surroundings, training=False, record=record)
     evaluate = run_passes(testing.graph, without)
     learns = bool(training.graph.writes)
-    left = of_the_schedule(without)
+    left = of_a_backend(without)
     program = Program(experiment.name, dtype, learn if learns else None, evaluate, left)
     seen("program", program)
     return plan_of(training, surroundings), program

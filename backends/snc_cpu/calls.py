@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from snc.codegen.arrays import Arrays, ArraySpec
-from snc.codegen.products import PAD, kind_of, shape_of
+from snc.codegen.products import PAD, kind_of, numbers_of
 from snc.codegen.writer import Writer
 from snc.graph.geometry import Geometry
 from snc.graph.graph import size
@@ -51,7 +51,7 @@ def product_of(
     """The product of a signal and what it is correlated with, added to a total, and its number of blocks."""
     kinds = "".join(s.dtype for s in (arrays.specs[total], *(f.array for f in factors)))
     rows, block = blocks(geometry)
-    numbers = arrays.numbers(shape_of(geometry))
+    numbers = numbers_of(arrays, geometry)
     whole = (int(f.whole) for f in factors)
     values = int(arrays.specs[total].shape[0]), *(f.values for f in factors)
     names = total, *(f.array.name for f in factors), gate, numbers

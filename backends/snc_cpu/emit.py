@@ -52,7 +52,7 @@ def emit_graph(name: str, graph: Graph, without: Sequence[str] = ()) -> CpuEmitt
     plan = schedule(graph, without)
     refuse_short_sweeps(plan, "cpu")
     refuse_lost_records(graph, plan, "cpu")
-    code = CpuCode(name, plan, Arrays(graph), widths(graph))
+    code = CpuCode(name, plan, Arrays(graph, crowded=_crowded(without)), widths(graph))
     for k, nodes in enumerate(plan.stages):
         if nodes:
             code.stage(k)
@@ -85,6 +85,13 @@ def emit_graph(name: str, graph: Graph, without: Sequence[str] = ()) -> CpuEmitt
         room=plan.order.total,
         products=tuple(g for g in code.products if g.kind == "dense"),
     )
+
+
+def _crowded(without: Sequence[str]) -> int:
+    """From how many tenths of what is not 0 on matrices are multiplied: without lists always."""
+    if "lists" in without:
+        return -1
+    return 10 if "matrices" in without else Arrays.crowded
 
 
 def number_text(name: str, values: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from snc.codegen.arrays import Arrays, lead, length, rest
 from snc.codegen.nest import FUSED, expression, loops, number, offset, user_index, variable
-from snc.codegen.products import PAD, PRIMITIVES, kind_of, shape_of
+from snc.codegen.products import PAD, PRIMITIVES, kind_of, numbers_of
 from snc.codegen.reductions import SINGLE
 from snc.codegen.writer import Writer
 from snc.graph.geometry import Geometry
@@ -590,7 +590,7 @@ class Function:
             geometry = node.get("geometry")
             a, z = (f"{x}.reshape((1, *{x}.shape))" for x in map(self.array_of, node.args))
             self.body(f"fill_row({out}, 0)")
-            shape = self.arrays.numbers(shape_of(geometry))
+            shape = numbers_of(self.arrays, geometry)
             self.body(f"{kind_of(geometry)}_product({out}, {a}, {z}, {shape})")
             return
         if lead(node.axes) is None:

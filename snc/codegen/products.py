@@ -8,6 +8,7 @@ from snc.graph.geometry import Geometry
 from snc.graph.graph import Axes, Node, features, size
 
 if TYPE_CHECKING:
+    from snc.codegen.arrays import Arrays
     from snc.codegen.function import Function
 
 PAD = 16  # numbers that the width of a dense product's last panel is a multiple of
@@ -35,6 +36,11 @@ def shape_of(geometry: Geometry) -> tuple[int, ...]:
     return (*first, *last, *g.kernel, g.stride, *g.padding, g.dilation, g.groups)
 
 
+def numbers_of(arrays: Arrays, geometry: Geometry) -> str:
+    """The numbers of a projection as an array, and when it is a product of matrices."""
+    return arrays.numbers((*shape_of(geometry), arrays.crowded))
+
+
 def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
     g: Geometry = node.get("geometry")
     transpose = node.op == "project_x"
@@ -59,7 +65,7 @@ def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
         name, x = f"conv{'_x' if transpose else ''}", f.row(node.args[1], rows)
         channels, numbers = (
             g.channels("post" if transpose else "pre"),
-            f.arrays.numbers(shape_of(g)),
+            numbers_of(f.arrays, g),
         )
         if any(f.wide[n] for n in (*node.args, node.name)):
             listed = f.pixel_events(node.args[1], rows, channels)
@@ -73,11 +79,11 @@ def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
     w, x = f.array_of(node.args[0]), f.row(node.args[1], rows)
     if g.kind == "conv":
         f.body(
-            f"grouped_conv{'_x' if transpose else ''}({w}, {x}, {out}, {f.arrays.numbers(shape_of(g))})"
+            f"grouped_conv{'_x' if transpose else ''}({w}, {x}, {out}, {numbers_of(f.arrays, g)})"
         )
     else:
         f.body(
-            f"conv_transpose{'_x' if transpose else ''}({w}, {x}, {out}, {f.arrays.numbers(shape_of(g))})"
+            f"conv_transpose{'_x' if transpose else ''}({w}, {x}, {out}, {numbers_of(f.arrays, g)})"
         )
 
 

@@ -1,4 +1,4 @@
-"""What of the compiler can be left out: passes over the graph, and parts of the schedule."""
+"""What of the compiler can be left out: passes over the graph, parts of the schedule, ways to make products."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from snc import passes
 from snc.diagnostics import DataError, did_you_mean
 from snc.program import schedule
 
-OPTIONAL = (*passes.OPTIONAL, *schedule.OPTIONAL)
+WAYS = ("lists", "matrices")
+"""How sums of products are made: by adding the rows of what is not 0, or by multiplying matrices."""
+OPTIONAL = (*passes.OPTIONAL, *schedule.OPTIONAL, *WAYS)
 
 
 def refuse_unknown(without: Sequence[str]) -> None:
@@ -19,6 +21,6 @@ def refuse_unknown(without: Sequence[str]) -> None:
             raise DataError("unknown-pass", f"no pass is called `{name}`", help=hint)
 
 
-def of_the_schedule(without: Sequence[str]) -> tuple[str, ...]:
-    """Those that are parts of the schedule."""
-    return tuple(w for w in without if w in schedule.OPTIONAL)
+def of_a_backend(without: Sequence[str]) -> tuple[str, ...]:
+    """Those that are not passes: backends leave them out."""
+    return tuple(w for w in without if w not in passes.OPTIONAL)

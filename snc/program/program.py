@@ -24,7 +24,7 @@ class Needs:
 class Program:
     """One phase of an experiment, ready to be emitted. `learn` is None where nothing learns.
 
-    without: what of the schedule is left out (`schedule.OPTIONAL`).
+    without: what a backend leaves out (`optional.of_a_backend`).
     """
 
     name: str

@@ -35,12 +35,12 @@ def full(case: tuple) -> tuple[int, ...]:
     height, width, inputs, outputs, (kh, kw), stride, (ph, pw), dilation = case
     rows = (height + 2 * ph - dilation * (kh - 1) - 1) // stride + 1
     columns = (width + 2 * pw - dilation * (kw - 1) - 1) // stride + 1
-    return (height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, 1)
+    return (height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, 1, 3)
 
 
 def seen(shape: tuple[int, ...]):
     """All pairs of an output pixel and an input pixel, and the weight between them."""
-    height, width, _, rows, columns, _, kh, kw, stride, ph, pw, dilation, _ = shape
+    height, width, _, rows, columns, _, kh, kw, stride, ph, pw, dilation, *_ = shape
     for r, c, k, m in product(range(rows), range(columns), range(kh), range(kw)):
         y, q = r * stride + k * dilation - ph, c * stride + m * dilation - pw
         if 0 <= y < height and 0 <= q < width:
@@ -124,7 +124,7 @@ def test_dense_products(rate: float, ones: bool, kind: str, post: int) -> None:
     assert block[9:69].tobytes() == every[3:63, 1].tobytes()
     z, a = numbers(rate, ones, kind, 5, 60, 50), numbers(0.9, False, kind, 5, 60, post)
     total = np.zeros(w.size, kind)
-    primitives.dense_product(total, a, z, np.array([50, post]))
+    primitives.dense_product(total, a, z, np.array([50, post, 3]))
     want = np.einsum("tbi,tbj->ij", z.astype(float), a)
     assert np.abs(total.reshape(w.shape) - want).max() < 10 * tolerance
 

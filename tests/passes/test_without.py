@@ -19,7 +19,7 @@ def test_these_are_all_passes_that_may_be_left_out() -> None:
              "remove_unused", "share"]  # fmt: skip
     assert names == NAMES
     assert {*map(name_of, PASSES)} == {*OPTIONAL, *NEEDED}
-    assert {*ALL} == {*OPTIONAL, "gates", "in_layers", "shared_room"}
+    assert {*ALL} == {*OPTIONAL, "gates", "in_layers", "shared_room", "lists", "matrices"}
 
 
 @pytest.mark.parametrize("case", CASES)

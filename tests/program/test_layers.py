@@ -15,6 +15,7 @@ from snc.model.library import choose, load_file
 from snc.model.resolve import resolve
 from snc.program import layers, order
 from snc.program import schedule as planned
+from snc.program.optional import WAYS
 from snc.program.schedule import OPTIONAL, Schedule, schedule
 
 TEXT = """
@@ -152,6 +153,14 @@ def test_without_a_part_of_the_schedule_it_is_another_and_the_numbers_are_the_sa
     assert seen(whole) != seen(less)
     right, other = (ran(spec(), tmp_path, "cpu", without=w) for w in ("", name))
     assert differing(right, other, 1e-9) == {}
+
+
+def test_products_may_be_made_either_way(tmp_path: Path) -> None:
+    right, *others = (ran(spec(), tmp_path, "cpu", without=w) for w in ("", *WAYS))
+    for other in others:
+        assert differing(right, other, 1e-9) == {}
+    lists, matrices = (o.outcome.gradient_steps for o in others)
+    assert any(lists[n].tobytes() != matrices[n].tobytes() for n in lists), "both are made one way"
 
 
 def test_what_is_spared_or_placed_wrongly_shows(

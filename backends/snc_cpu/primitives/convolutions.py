@@ -44,10 +44,11 @@ def pixel_events(x, at, of, start, channels):
 def conv(w, x, at, of, start, out, shape):
     """A convolution; w in panels.
 
-    shape: height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups (1 here).
+    shape: height, width, inputs, rows, columns, outputs, kh, kw, stride, ph, pw, dilation, groups (1 here), and
+    from how many tenths of what is not 0 on it is a product of matrices.
     """
     fill_row(out, 0)
-    convolve(w, x, at, of, start, out, thirteen(shape))
+    convolve(w, x, at, of, start, out, thirteen(shape), shape[13])
 
 
 @njit(cache=True, error_model="numpy")
@@ -60,7 +61,7 @@ def conv_x(w, a, at, of, start, out, shape):
     if stride == 1:
         up, left = (kh - 1) * dilation - ph, (kw - 1) * dilation - pw
         turned = (rows, columns, outputs, height, width, inputs, kh, kw, 1, up, left, dilation, 1)
-        convolve(w, a, at, of, start, out, turned)
+        convolve(w, a, at, of, start, out, turned, shape[13])
         return
     panel, ones = SUM // w.itemsize, all_ones(of, start[-1])
     for first in range(0, inputs, panel):
@@ -97,7 +98,7 @@ def call_conv(function, given, w, x, at, of, start, out, shape):
 @njit(cache=True, error_model="numpy")
 def given_arrays(table, kind, pixels, channels, results):
     """The arrays in a table that `call_conv` filled: of weights, input, lists and output."""
-    shape = array(table, 6, np.int64, (13,))
+    shape = array(table, 6, np.int64, (14,))
     w = array(table, 0, kind, (shape[2] * shape[5] * shape[6] * shape[7],))
     x, out = array(table, 1, kind, (pixels * channels,)), array(table, 5, kind, (results,))
     at = array(table, 2, np.uint32, (x.size + SPARE,))
@@ -109,7 +110,7 @@ def given_arrays(table, kind, pixels, channels, results):
 @njit(cache=True, error_model="numpy")
 def conv_of(table, kind):
     """List the events of a picture and convolve it."""
-    shape = array(table, 6, np.int64, (13,))
+    shape = array(table, 6, np.int64, (14,))
     pixels, results = shape[0] * shape[1], shape[3] * shape[4] * shape[5]
     w, x, at, of, start, out = given_arrays(table, kind, pixels, shape[2], results)
     pixel_events(x, at, of, start, shape[2])
@@ -119,7 +120,7 @@ def conv_of(table, kind):
 @njit(cache=True, error_model="numpy")
 def conv_x_of(table, kind):
     """List the events of a signal and do the transpose of a convolution."""
-    shape = array(table, 6, np.int64, (13,))
+    shape = array(table, 6, np.int64, (14,))
     pixels, results = shape[3] * shape[4], shape[0] * shape[1] * shape[2]
     w, a, at, of, start, out = given_arrays(table, kind, pixels, shape[5], results)
     pixel_events(a, at, of, start, shape[5])
@@ -127,10 +128,10 @@ def conv_x_of(table, kind):
 
 
 @njit(cache=True, error_model="numpy")
-def convolve(w, x, at, of, start, out, numbers):
+def convolve(w, x, at, of, start, out, numbers, tenths):
     """Add a convolution to `out`, a row of the kernel after the other, if its weights see neighbours."""
     _, width, inputs, _, columns, outputs, kh, kw, stride, _, pw, dilation, _ = numbers
-    many, ones = crowded(start[-1], x.size), all_ones(of, start[-1])
+    many, ones = crowded(start[-1], x.size, tenths), all_ones(of, start[-1])
     panel = SUM // w.itemsize
     along = kw if dilation == 1 else 1
     for first in range(0, outputs, panel):
@@ -260,7 +261,7 @@ def conv_w(acc, a, z, opened, shape, low, high):
             held += 1
         if held < most and image < signals.shape[0] - 1:
             continue
-        many = crowded(total, held * pixels * mine)
+        many = crowded(total, held * pixels * mine, shape[13])
         ones = not many and by_neuron(who, place, what, total, start, at, of)
         for first in range(0, outputs, panel):
             part = min(panel, outputs - first)

@@ -31,22 +31,24 @@ def factors(table, t0, t1, total, signal, seen):
     acc = array(table, 7, total, (number(table, 4),))
     a = rows_from(table, 8, signal, (steps, batch, number(table, 5)), first_a)
     z = rows_from(table, 9, seen, (steps, batch, number(table, 6)), first_z)
-    opened, shape = array(table, 10, np.uint8, (steps,)), array(table, 11, np.int64, (13,))
+    opened, shape = array(table, 10, np.uint8, (steps,)), array(table, 11, np.int64, (14,))
     return acc, a, z, opened, shape
 
 
 @njit(cache=True, error_model="numpy")
-def crowded(events, places):
-    """Whether so much is not 0 that products of matrices are faster than adding what is listed.
+def crowded(events, places, tenths):
+    """Whether more than some tenths are not 0: products of matrices are then faster than adding what is listed.
 
     They do three to four times as many products in a second; the numbers are the same but for rounding.
     """
-    return 10 * events > 3 * places
+    return 10 * events > tenths * places
 
 
 @njit(cache=True, error_model="numpy")
 def dense_w(acc, a, z, opened, shape, low, high):
     """acc[i] += sum over open steps and samples of z[i] a, for the presynaptic neurons from low to high.
+
+    shape: presynaptic and postsynaptic neurons, and from how many tenths of z on it is a product of matrices.
 
     TILE rows of a at a time are listed by neuron; laid out in panels, they stay in the cache while all neurons
     add theirs.
@@ -73,7 +75,7 @@ def dense_w(acc, a, z, opened, shape, low, high):
                 held += 1
         if held < TILE and k < steps - 1:
             continue
-        if crowded(total, held * mine):
+        if crowded(total, held * mine, shape[2]):
             for s in range(begin, k + 1):
                 if opened[s]:
                     add_products(
