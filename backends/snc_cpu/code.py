@@ -242,6 +242,16 @@ class CpuCode(GraphCode):
             pieces.append(self._finished(f, False))
         return [self._shared_out(name, pieces)] if pieces else []
 
+    def zeros(self, name: str, arrays: Iterable[str]) -> list[range]:
+        """Arrays of one dimension are emptied."""
+        pieces = []
+        for array in arrays:
+            f = self._outside()
+            with f.body.block(f"for i in range({self.arrays.specs[array].shape[0]})"):
+                f.body(f"{f.use(array)}[i] = 0.0")
+            pieces.append(self._finished(f, False))
+        return [self._shared_out(name, pieces)] if pieces else []
+
     def _shared_out(self, name: str, pieces: Sequence[Piece]) -> range:
         """Calls of pieces that do not read one another."""
         shapes = {a: s.shape for a, s in self.arrays.specs.items()}

@@ -13,7 +13,7 @@ from snc.codegen.writer import Writer
 from snc.graph.geometry import Geometry
 from snc.graph.graph import Graph, Group, Node
 from snc.program.demand import at_first
-from snc_cpu.calls import Operand, product_of, product_text
+from snc_cpu.calls import SPLIT, Operand, product_of, product_text
 from snc_cpu.code import CpuCode
 from snc_cpu.pieces import in_place
 from snc_cpu.tasks import CALLS
@@ -178,13 +178,22 @@ class Driver:
             with w.block(f"if fire_{g.name}"):
                 self._keep_gradients(graph, g)
                 self.phase(groups[g.name][1])
-                for node in graph.nodes:
-                    if node.op == "collect" and node.get("group") == g.name:
-                        w(f"fill_row({self._total(node)}, 0)")
+                self._empty(graph, g)
                 w(f"filled_{g.name} = False")
                 w(f"{self._updates(g)} += 1")
         self._nexts(nexts, fires)
         self._carry(graph)
+
+    def _empty(self, graph: Graph, group: Group) -> None:
+        """The sums of a group begin anew: many numbers side by side."""
+        nodes = [n for n in graph.nodes if n.op == "collect" and n.get("group") == group.name]
+        totals = dict.fromkeys(self._total(n) for n in nodes)
+        sizes = {name: self.code.arrays.specs[name].shape for name in totals}
+        large = [n for n, shape in sizes.items() if len(shape) == 1 and int(shape[0]) >= SPLIT]
+        self.phase(self.code.zeros(f"{self.code.name}_empty_{group.name}", large))
+        for name in totals:
+            if name not in large:
+                self.w(f"fill_row({name}, 0)")
 
     def _stage(self, calls: range, sample: bool) -> None:
         if len(calls) > 1:
