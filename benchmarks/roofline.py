@@ -20,6 +20,7 @@ from numba import njit
 from snc_cpu import primitives as p
 from snc_cpu.tasks import add_listed, add_products
 
+from snc.codegen.products import PAD
 from snc.codegen.run import aligned
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -119,7 +120,7 @@ def convolution(rate: float) -> Kernel:
     shape = np.array([side, side, channels, side, side, channels, 3, 3, 1, 1, 1, 1, 1, 3])
     x = spikes(rate, side * side * channels)
     w, laid, out = real(9 * channels * channels), real(9 * channels**2), real(x.size)
-    p.panels(w, laid, 9 * channels, channels)
+    p.panels(w, laid, 9 * channels, channels, 1)
     at, of = np.empty(x.size + 16, np.uint32), np.empty(x.size + 16, np.float32)
     start = np.empty(side * side + 1, np.int64)
 
@@ -146,17 +147,29 @@ def weight_product() -> Kernel:
 
 
 def dense() -> Kernel:
-    """700 to 450, 11 % of the inputs."""
-    x, w, laid, out = spikes(0.11, 64, 700), real(700 * 450), real(700 * 450), real(450)
-    p.panels(w, laid, 700, 450)
-    at, of = np.empty(716, np.uint32), np.empty(716, np.float32)
-
-    def call() -> None:
-        for row in x:
-            p.gather_panels(laid, at, of, p.events(row, at, of), out)
-
+    """700 to 450, 11 % of the inputs, 100 steps of a sample."""
+    x, w, out = spikes(0.11, 100, 1, 700), real(700 * 450), real(100, 1, 450)
+    laid = real(700 * (-(-450 // PAD) * PAD))
+    p.panels(w, laid, 700, 450, PAD)
+    seconds = median(lambda: p.gather_steps(laid, x, 0, 0, 100, out, 0))
     adds = x.sum() * 450
-    return Kernel("dense product, 11% spikes", adds, 4 * adds, median(call), "second cache")
+    return Kernel("dense product, 11% spikes", adds, 4 * adds, seconds, "second cache")
+
+
+def dense_of_samples() -> Kernel:
+    """The same of 16 samples at one step, the weights as they are stored."""
+    x, w, out = spikes(0.11, 16, 700), real(700 * 450), real(16, 450)
+    seconds = median(lambda: p.gather_samples(w, x, 0, 16, out, 0), 50)
+    adds = x.sum() * 450
+    return Kernel("the same, step by step", adds, 4 * adds, seconds, "second cache")
+
+
+def pairs() -> Kernel:
+    """Products of 16 rows of 450 with 128 others, summed in double precision."""
+    x, w, out = real(16, 450), real(128, 450), np.zeros((16, 128))
+    seconds = median(lambda: p.dots_samples(x, 0, 16, w, 128, out, 0), 50)
+    adds = 16 * 128 * 450
+    return Kernel("rows times rows, in double precision", adds, 4 * adds, seconds, "products")
 
 
 def dense_weights() -> Kernel:
@@ -191,7 +204,9 @@ def table() -> str:
         convolution(0.34),
         weight_product(),
         dense(),
+        dense_of_samples(),
         dense_weights(),
+        pairs(),
         population(),
     ):
         operations, read = k.operations / k.seconds, k.read / k.seconds

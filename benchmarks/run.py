@@ -58,7 +58,7 @@ class Workload:
 WORKLOADS = {
     "stllr_shd": Workload("torch_shd.py", ("batched", "online"), "shd"),
     "bptt_shd": Workload("torch_shd.py", ("bptt",), "shd"),
-    "tp_shd": Workload("torch_tp.py", ("by_hand", "autograd"), "tp", every_step=True),
+    "tp_shd": Workload("torch_tp.py", ("by_hand", "autograd", "layerwise"), "tp", every_step=True),
     "stllr_vgg9": Workload("torch_vgg9.py", ("stllr",), "vgg9"),
     "tess_vgg9": Workload("torch_vgg9.py", ("tess",), "vgg9"),
     "infer_vgg9": Workload("torch_vgg9.py", ("infer",), "vgg9", learns=False),

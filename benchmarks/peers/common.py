@@ -55,16 +55,20 @@ def through_standardise(weight, gain, gradient):
         return torch.autograd.grad(standardise(w, g), (w, g), gradient)
 
 
-def adam(weights, rate):
+def adam(weights, rate, layers):
+    """One fused Adam of all weights; or for every layer one as PyTorch makes it by default."""
     for value in weights.values():
         value.grad = torch.zeros_like(value)
-    return torch.optim.Adam(list(weights.values()), lr=rate, fused=True)
+    if layers:
+        return [torch.optim.Adam([weights[name] for name in names], lr=rate) for names in layers]
+    return [torch.optim.Adam(list(weights.values()), lr=rate, fused=True)]
 
 
-def main(args, step, learned, rate, versions=None):
+def main(args, step, learned, rate, versions=None, layers=()):
     """`step(inputs, labels, weights, update)`: `update(gradients)` is called as often as weights change.
 
-    The batch goes up while the time is taken, as it does for snc; weights stay on the device.
+    The batch goes up while the time is taken, as it does for snc; weights stay on the device. layers: names of the
+    weights that have an optimiser of their own.
     """
     inputs, labels, first = read(args.batch)
     there = torch.get_default_device()
@@ -75,16 +79,17 @@ def main(args, step, learned, rate, versions=None):
     for number in range(args.repeat + 1):
         weights = {name: value.clone() for name, value in first.items()}
         trained = {name: weights[name] for name in learned(weights)}
-        optimiser = adam(trained, rate) if trained else None
+        optimisers = adam(trained, rate, layers) if trained else []
         kept = {name: [] for name in trained}
         keep = FIRST if not number and args.out else 0
 
-        def update(gradients, trained=trained, optimiser=optimiser, kept=kept, keep=keep):
+        def update(gradients, trained=trained, optimisers=optimisers, kept=kept, keep=keep):
             for name, value in trained.items():
                 value.grad.copy_(gradients[name])
                 if len(kept[name]) < keep:
                     kept[name].append(gradients[name].clone())
-            optimiser.step()
+            for optimiser in optimisers:
+                optimiser.step()
 
         wait()
         start = time.perf_counter()

@@ -2,7 +2,8 @@
 
 `by_hand`: no autograd; the label's layer, whose weights are fixed, is run once per class and not per sample; the input
 products cannot be batched over time, as weights move at every step. `autograd`: the losses of each step are sent back
-by autograd, with everything of the step before detached, as one would write it in a framework.
+by autograd, with everything of the step before detached, as one would write it in a framework. `layerwise` is the same
+with an optimiser of its own for every layer, of PyTorch's default kind, which is how the authors' code goes about it.
 """
 
 import common
@@ -117,7 +118,8 @@ def autograd(x, labels, p, update):
     return {"h": rate, "g": rate_g}
 
 
-FORMULATIONS = {"by_hand": by_hand, "autograd": autograd}
+FORMULATIONS = {"by_hand": by_hand, "autograd": autograd, "layerwise": autograd}
+LAYERS = {"layerwise": [LEARNED[:2], LEARNED[2:]]}
 
 if __name__ == "__main__":
     args = common.arguments(list(FORMULATIONS))
@@ -125,4 +127,10 @@ if __name__ == "__main__":
     if args.write:
         make(args.batch)
     else:
-        common.main(args, FORMULATIONS[args.formulation], lambda weights: LEARNED, 1e-4)
+        common.main(
+            args,
+            FORMULATIONS[args.formulation],
+            lambda weights: LEARNED,
+            1e-4,
+            layers=LAYERS.get(args.formulation, ()),
+        )
