@@ -90,7 +90,7 @@ def emit_graph(name: str, graph: Graph, without: Sequence[str] = ()) -> CpuEmitt
 def _crowded(without: Sequence[str]) -> int:
     """From how many tenths of what is not 0 on matrices are multiplied: without lists always."""
     if "lists" in without:
-        return -1
+        return 0
     return 10 if "matrices" in without else Arrays.crowded
 
 
