@@ -47,7 +47,7 @@ class CpuEmitted(Emitted):
 
 
 def emit_graph(name: str, graph: Graph, without: Sequence[str] = ()) -> CpuEmitted:
-    """The code of one graph. without: what of the schedule is left out."""
+    """The code of one graph. without: what of the schedule is left out, or a way to make products."""
     graph = prepared(graph)
     plan = schedule(graph, without)
     refuse_short_sweeps(plan, "cpu")

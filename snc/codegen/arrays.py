@@ -46,9 +46,7 @@ class Arrays:
     names: dict[str, str] = field(default_factory=dict)
     rates: list[str] = field(default_factory=list)
     tuples: dict[str, tuple[int, ...]] = field(default_factory=dict)  # numbers by name, as arrays
-    crowded: int = (
-        3  # from how many tenths of what is not 0 on sums of rows are products of matrices
-    )
+    crowded: int = 3  # tenths that are not 0, from which on products are of matrices
     layouts: dict[str, tuple[str, str]] = field(
         default_factory=dict
     )  # array -> the weight it holds in another order, and the call that lays it out
