@@ -96,6 +96,19 @@ def test_a_metric_reads_what_a_signal_defines(tmp_path):
     assert means["cpu", 12] > max(means["cpu", 2], 1.5 / 6), "nothing was learned"
 
 
+def test_a_metric_called_accuracy_is_not_beside_a_prediction(tmp_path):
+    spec = tmp_path / "traced.snc"
+    text = TRACED.replace("metric trace", "metric accuracy")
+    spec.write_text(text, encoding="utf-8")
+    assert CliRunner().invoke(main, ["check", f"{spec}"]).exit_code == 0
+    whole = text.replace("    learn h ", "    predict = argmax(total(out))\n    learn h ")
+    spec.write_text(whole, encoding="utf-8")
+    done = CliRunner().invoke(main, ["check", f"{spec}"])
+    assert done.exit_code == 1
+    assert "error[defined-twice]: `accuracy` is how often `predict` is the label" in done.output
+    assert "traced.snc:15:12" in done.output
+
+
 def test_a_name_that_learning_does_not_define_either_is_told(tmp_path):
     spec = tmp_path / "traced.snc"
     spec.write_text(TRACED.replace("mean(h_stllr.p)", "mean(h_stllr.trace)"), encoding="utf-8")

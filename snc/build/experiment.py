@@ -394,6 +394,8 @@ def _outputs(ctx: Context, experiment: Experiment, frame: Frame) -> dict[str, st
         with ctx.going_on():
             outputs["predict"] = _at_end(ctx, "predict", setting, frame)
     for name, scoped in experiment.metrics.items():
+        if name == "accuracy" and setting is not None and scoped.name is not None:
+            ctx.report(mistakes.second_accuracy(scoped.name.span, setting.value.span))
         with ctx.going_on():
             outputs[f"metric:{name}"] = _at_end(ctx, name, scoped, frame)
     return outputs

@@ -13,6 +13,7 @@ from snc.model.mistakes import (
     instant_cycle,
     missing_argument,
     reads_the_future,
+    second_accuracy,
     simple,
     spike_needs_a_comparison,
     too_many_arguments,
@@ -276,7 +277,7 @@ def not_yet(span: Span, what: str) -> Diagnostic:
 
 __all__ = [
     "Diagnostic", "argument_twice", "circular_parameter", "did_you_mean", "instant_cycle",
-    "missing_argument", "reads_the_future", "simple",
+    "missing_argument", "reads_the_future", "second_accuracy", "simple",
     "spike_needs_a_comparison", "too_many_arguments", "unknown_argument", "unknown_metric",
     "unknown_name", "unknown_of_kind",
     "unknown_parameter", "unknown_unit", "wrong_kind",

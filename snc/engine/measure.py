@@ -31,7 +31,7 @@ class Sums:
 
 
 def add_outcome(sums: Sums, outcome: Outcome, feed: Feed, metrics: Sequence[str]) -> None:
-    """Add a batch: `loss`, `accuracy` (of `predict`, unless a metric has that name) and each metric.
+    """Add a batch: `loss`, `accuracy` (of `predict`, or a metric of that name) and each metric.
 
     The loss of a batch is its mean over the steps of the window; batches count by their samples.
     A metric has one number per sample, or one for the batch.

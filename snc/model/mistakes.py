@@ -128,6 +128,13 @@ def defined_twice(span: Span, name: str, before: Span) -> Diagnostic:
     return simple("defined-twice", message, span, "", Label(before, "the first one"))
 
 
+def second_accuracy(span: Span, predict: Span) -> Diagnostic:
+    """A metric with the name of what `predict` is measured by."""
+    message = "`accuracy` is how often `predict` is the label; each name has one meaning"
+    hint = "give the metric another name, or drop `predict`"
+    return simple("defined-twice", message, span, hint, Label(predict, "the prediction"))
+
+
 def second_label(span: Span, before: Span) -> Diagnostic:
     """A network with two names for its label."""
     message = (
