@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 
+import numba
 import numpy as np
 import pytest
 from networks import net_of
@@ -43,6 +44,10 @@ def found(
         NETWORK.format(learn=LEARN[request.param]), folder, backend="cpu", dtype="float32"
     )
     random, seen = np.random.default_rng(0), {}
+    # Blocks of a product list what they add: with more threads it is chance how many have lists at once.
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    request.addfinalizer(lambda: numba.set_num_threads(threads))
     lengths = (5, 20, 100, 200, 2000)
     for steps in (*lengths, *lengths):  # the first time things are loaded as well
         x = random.random((steps, BATCH, 100)) < 0.2
