@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from collections.abc import Iterator
 
 import numba
 import numpy as np
@@ -34,9 +35,18 @@ LOCAL = "learn h_in, h_rec by stllr() from backprop(loss)\n    learn out by desc
 LEARN = {"local": LOCAL, "bptt": "learn * by through_time(loss)"}
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Blocks of a product list what they add: with more threads it is chance how many have lists at once."""
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module", params=LEARN)
 def found(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, one_thread: None
 ) -> tuple[str, Buffers, dict[int, int]]:
     """What is told before anything is compiled, and the bytes that sequences of T steps were seen to take."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -44,10 +54,6 @@ def found(
         NETWORK.format(learn=LEARN[request.param]), folder, backend="cpu", dtype="float32"
     )
     random, seen = np.random.default_rng(0), {}
-    # Blocks of a product list what they add: with more threads it is chance how many have lists at once.
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    request.addfinalizer(lambda: numba.set_num_threads(threads))
     lengths = (5, 20, 100, 200, 2000)
     for steps in (*lengths, *lengths):  # the first time things are loaded as well
         x = random.random((steps, BATCH, 100)) < 0.2
