@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import lcm
 
 from snc.codegen.arrays import Arrays, ArraySpec
 from snc.codegen.products import PAD, kind_of, numbers_of
@@ -20,6 +21,7 @@ WORD = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\s+|.")
 MADE = re.compile(r"^ *(\w+) = ")
 LOOP = re.compile(r"^ *for i in range\((\d+)\):$", re.MULTILINE)
 HEAD = re.compile(r"^(\w+) = array\((memory, \d+, [\w.]+), \((\d+),\)\)$")
+LAID = re.compile(r"^( *rows_to_panels\(\w+, \w+, )0, \d+(, \d+, (\d+), \d+\))$")
 SPLIT, MOST = 2**14, 16  # numbers of a part of a long loop, at least, and parts of one
 FEW = 8  # numbers that a comment lists
 LINE = 16  # numbers: a part begins where a line of the cache does
@@ -122,7 +124,8 @@ class Piece:
 
     def loop(self) -> int:
         """The length of its only loop, if it does the same to every element of some arrays; else 0."""
-        text = "\n".join(line.split("  # ")[0] for line in self.lines)
+        lines = [line for line in self.lines if not LAID.match(line)]
+        text = "\n".join(line.split("  # ")[0] for line in lines)
         found = LOOP.findall(text)
         if len(found) != 1 or len(re.findall(r"\bfor\b", text)) != 1:
             return 0
@@ -138,15 +141,22 @@ class Piece:
         return int(found[0]) if alone else 0
 
     def part(self, low: int, high: int) -> Piece:
-        """What it does to the elements from low to high."""
+        """What it does to the elements from low to high: whole rows of what it lays out."""
         size = str(self.loop())
-        lines = (
-            f"{m[1]} = rows_from({m[2]}, ({high - low},), {low})"
-            if (m := HEAD.match(line)) and m[3] == size
-            else line.replace(f"for i in range({size}):", f"for i in range({high - low}):")
-            for line in self.lines
-        )
-        return Piece(tuple(lines), self.arrays)
+
+        def part(line: str) -> str:
+            if (m := HEAD.match(line)) and m[3] == size:
+                return f"{m[1]} = rows_from({m[2]}, ({high - low},), {low})"
+            if m := LAID.match(line):
+                columns = int(m[3])
+                return f"{m[1]}{low // columns}, {(high - low) // columns}{m[2]}"
+            return line.replace(f"for i in range({size}):", f"for i in range({high - low}):")
+
+        return Piece(tuple(map(part, self.lines)), self.arrays)
+
+    def unit(self) -> int:
+        """A part of its loop begins at a multiple of so many elements."""
+        return lcm(LINE, *(int(m[3]) for m in map(LAID.match, self.lines) if m))
 
 
 def in_parts(pieces: Sequence[Piece], sizes: Mapping[str, int]) -> list[Piece]:
@@ -159,8 +169,9 @@ def in_parts(pieces: Sequence[Piece], sizes: Mapping[str, int]) -> list[Piece]:
     found = [((k + 0.5) / len(whole), p) for k, p in enumerate(_halves(whole))]
     for piece in pieces:
         if length := piece.loop():
-            count = min(max(length // SPLIT, 1), MOST)
-            ends = [*(length * k // count // LINE * LINE for k in range(count)), length]
+            unit = piece.unit()
+            count = min(max(length // max(SPLIT, unit), 1), MOST)
+            ends = [*(length * k // count // unit * unit for k in range(count)), length]
             found += [(k / count, piece.part(ends[k], ends[k + 1])) for k in range(count)]
     return [piece for _, piece in sorted(found, key=lambda pair: pair[0])]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 
 import networkx as nx
@@ -16,6 +17,7 @@ from snc.codegen.writer import Writer
 from snc.graph.geometry import Geometry
 from snc.graph.graph import Node, Write
 from snc_cpu.calls import Call, Piece, in_parts, task_of
+from snc_cpu.known import CpuFunction, Known, panels_of, pieces_of
 from snc_cpu.pieces import parts
 from snc_cpu.tasks import ARRAYS, SIZES
 
@@ -34,6 +36,8 @@ class CpuCode(GraphCode):
     places: dict[str, int] = field(default_factory=dict)  # array -> its place in the table
     calls: list[Call] = field(default_factory=list)
     products: list[Geometry] = field(default_factory=list)  # of which weight products are made
+    known: dict[int, list[Known]] = field(default_factory=dict)  # made before a stage, by blocks
+    fresh: set[str] = field(default_factory=set)  # panels that the updates make
     # the pieces of every stage, and whether they are for one sample each
     stages: dict[int, tuple[list[Piece], bool]] = field(default_factory=dict)
 
@@ -41,6 +45,11 @@ class CpuCode(GraphCode):
     def samples(self) -> int:
         """For how many samples a stage is called at once: more where it is called for every step."""
         return SAMPLES if self.plan.chunk.most == 1 else 1
+
+    @cached_property
+    def panels(self) -> dict[str, bool]:
+        """Weights that are read in panels though a chunk is one step, and if they change."""
+        return panels_of(self) if self.plan.chunk.most == 1 else {}
 
     def place(self, array: str) -> int:
         """Where the address of an array stands in the table."""
@@ -115,10 +124,11 @@ class CpuCode(GraphCode):
     def _stage_piece(self, number: int, nodes: list[Node], sample: bool) -> Piece:
         """Some nodes of a stage over a chunk."""
         backward = number >= self.plan.turn
-        f = Function(
+        f = CpuFunction(
             f"{self.name}_stage_{number}", self.plan, self.arrays, self.wide, sample, number
         )
         f.block = self.samples if sample else 1
+        f.panels = self.panels
         mine = {n.name for n in nodes}
         states = [
             s
@@ -137,6 +147,7 @@ class CpuCode(GraphCode):
         for s in states:
             if s.name not in direct:
                 self._shift(f, s.name, stores)
+        self.known.setdefault(number, []).extend(f.known)
         return self._finish(f, backward)
 
     def _shift(self, f: Function, state: str, stores: dict[str, list[str]]) -> None:
@@ -185,6 +196,11 @@ class CpuCode(GraphCode):
                 found[k] = range(places[0], places[-1] + 1), sample
         return found
 
+    def known_calls(self) -> dict[int, range]:
+        """The calls that make, before a stage, products by blocks of rows."""
+        made = {number: pieces_of(self, known) for number, known in self.known.items() if known}
+        return {k: self._calls(f"{self.name}_blocks_{k}", pieces) for k, pieces in made.items()}
+
     def shared(self) -> dict[str, int]:
         """Histories that stand in the room they share, and where: those of samples, in the run's precision."""
         places = self.plan.order.places
@@ -219,7 +235,7 @@ class CpuCode(GraphCode):
         targets: node -> the stored array that its value is put into where it is computed.
         """
         made = []
-        for k, level in enumerate(parts(self._outside(), nodes)):
+        for k, level in enumerate(parts(self.outside_steps(), nodes)):
             pieces = [self._piece(part, targets or {}) for part in level]
             made.append(self._shared_out(f"{name}_{k}", pieces))
         return made
@@ -228,28 +244,30 @@ class CpuCode(GraphCode):
         """Stored arrays get their new values; with `step` those of the step t0, a chunk of its own."""
         pieces = []
         for write in writes:
-            f = self._outside()
+            f = self.outside_steps()
             self.write(f, write)
-            pieces.append(self._finished(f, step))
+            pieces.append(self.finished(f, step))
         return [self._shared_out(name, pieces)] if pieces else []
 
-    def layouts(self, name: str) -> list[range]:
-        """The weights in the order in which stages asked for them."""
+    def layouts(self, name: str, again: bool) -> list[range]:
+        """The weights in the order in which stages asked for them: those laid out after updates, or the others."""
         pieces = []
         for array, (weight, line) in self.arrays.layouts.items():
-            f = self._outside()
+            if again == (array in self.fresh or self.panels.get(self.resolved(weight)) is False):
+                continue
+            f = self.outside_steps()
             f.body(line.format(f.array_of(weight), f.use(array)))
-            pieces.append(self._finished(f, False))
+            pieces.append(self.finished(f, False))
         return [self._shared_out(name, pieces)] if pieces else []
 
     def zeros(self, name: str, arrays: Iterable[str]) -> list[range]:
         """Arrays of one dimension are emptied."""
         pieces = []
         for array in arrays:
-            f = self._outside()
+            f = self.outside_steps()
             with f.body.block(f"for i in range({self.arrays.specs[array].shape[0]})"):
                 f.body(f"{f.use(array)}[i] = 0.0")
-            pieces.append(self._finished(f, False))
+            pieces.append(self.finished(f, False))
         return [self._shared_out(name, pieces)] if pieces else []
 
     def _shared_out(self, name: str, pieces: Sequence[Piece]) -> range:
@@ -258,20 +276,33 @@ class CpuCode(GraphCode):
         sizes = {a: prod(int(n) for n in shape if n.isdigit()) for a, shape in shapes.items()}
         return self._calls(name, in_parts(pieces, sizes))
 
-    def _outside(self) -> Function:
+    def outside_steps(self) -> Function:
+        """A function of what is not a stage."""
         return Function("", self.plan, self.arrays, self.wide, False, -1)
 
     def _piece(self, nodes: Sequence[Node], targets: Mapping[str, str]) -> Piece:
-        f = self._outside()
+        f = self.outside_steps()
         for node in nodes:
             if node.name in targets:
                 f.scratch[node.name] = f.array_of(targets[node.name])
         stores = self.kept(f, list(nodes))
         stores |= {name: [f.scratch[name]] for name in stores if name in targets}
         f.emit(nodes, stores)
-        return self._finished(f, False)
+        for stored in (targets[n.name] for n in nodes if n.name in targets):
+            self._lay_out(f, stored)
+        return self.finished(f, False)
 
-    def _finished(self, f: Function, step: bool) -> Piece:
+    def _lay_out(self, f: Function, stored: str) -> None:
+        """A weight that got its new value is laid out while it is at hand."""
+        for array, (weight, line) in self.arrays.layouts.items():
+            if self.resolved(weight) == stored and line.startswith("panels("):
+                rows, columns, pad = re.findall(r"\d+", line)
+                given = f"{f.array_of(stored)}, {f.use(array)}, 0, {rows}"
+                f.body(f"rows_to_panels({given}, {rows}, {columns}, {pad})")
+                self.fresh.add(array)
+
+    def finished(self, f: Function, step: bool) -> Piece:
+        """What a function does, at the step t0 where it is one."""
         body = Writer()
         if step:
             body("t, k = t0, 0")

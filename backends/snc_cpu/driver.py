@@ -26,6 +26,7 @@ class Driver:
     code: CpuCode
     refresh: list[range]
     stages: dict[int, tuple[range, bool]]  # their calls, and if one is made for each sample
+    known: dict[int, range]  # the calls that are made before a stage
     used: dict[str, None] = field(default_factory=dict)
     w: Writer = field(default_factory=Writer)
     when: int = 0  # how many actions of the chunk are written
@@ -120,7 +121,11 @@ class Driver:
 
     def _begin(self, graph: Graph) -> None:
         w = self.w
-        self.phase(self.refresh)
+        once, again = (
+            self.code.layouts(f"{self.code.name}_layout", after) for after in (False, True)
+        )
+        self.refresh += again
+        self.phase([*self.refresh, *once])
         states = {s.source: n for n, s in self.code.arrays.specs.items() if s.role == "state"}
         carries = {s.source: n for n, s in self.code.arrays.specs.items() if s.role == "carry"}
         for s in graph.states:
@@ -164,6 +169,7 @@ class Driver:
             if isinstance(action, str):
                 self._collect(graph.by_name[action])
             else:
+                self.phase([self.known[action]] if action in self.known else [], "t0", "t1")
                 self._stage(*self.stages[action])
                 for piece in self.code.stages[action][0]:
                     self.code.check(piece.arrays, self.when)

@@ -56,10 +56,9 @@ def emit_graph(name: str, graph: Graph, without: Sequence[str] = ()) -> CpuEmitt
     for k, nodes in enumerate(plan.stages):
         if nodes:
             code.stage(k)
-    stages = code.stage_calls()
+    stages, known = code.stage_calls(), code.known_calls()
     refresh = code.phase(f"{name}_refresh", plan.of("fixed"))
-    refresh += code.layouts(f"{name}_layout")
-    driver = Driver(code, refresh, stages)
+    driver = Driver(code, refresh, stages, known)
     text = driver.text()
     specs = tuple(code.arrays.specs[a] for a in code.places)
     recorded: dict[str, list[str]] = {}

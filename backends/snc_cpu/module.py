@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numba import config
 
 from snc.codegen.arrays import ArraySpec
 from snc.codegen.kernel import KernelSource, written
-from snc.codegen.run import Run, aligned, graphs
+from snc.codegen.run import MADE, Run, aligned, graphs
 from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
 from snc_cpu.compiled import compiled
@@ -33,8 +33,8 @@ HEADER = '''"""Emitted by snc for the CPU backend, {dtype}.
 T steps, B samples, K steps in a chunk, U updates of a sequence, R rates. Arrays: p_ stored, w_ fixed between
 updates, l_ weights laid out in panels (against time: states of the step after), t_ those with pre and post exchanged,
 x_ fed by the data, s_ states, c_ states read by other stages, b_ states before a chunk, f_ values at its first step,
-h_ histories of a chunk, u_ sums and updates, a_ scratch, o_ outputs, r_ records, g_ gradients. Values are channels
-last. Primitives {primitives}.
+h_ histories of a chunk, q_ products by blocks of rows, u_ sums and updates, a_ scratch, o_ outputs, r_ records,
+g_ gradients. Values are channels last. Primitives {primitives}.
 """
 
 '''
@@ -119,6 +119,7 @@ class CpuRun(Run):
     """One driver, compiled if it has much to do."""
 
     emitted: CpuEmitted
+    made: ClassVar[tuple[str, ...]] = (*MADE, "blocks")
 
     def __init__(self, emitted: CpuEmitted, dtype: str) -> None:
         super().__init__(emitted, dtype)

@@ -634,13 +634,21 @@ class Function:
         array, _, index = self.views[self.array_of(source.name)].partition("[")
         return f"{array}[{'t0' if index.startswith('t') else '0'}]"
 
+    def known_product(self, node: Node, out: str, w: str, known: str, plain: bool) -> None:
+        """A product whose input is known for all samples of a block; w as it is stored, or in panels."""
+        raise NotImplementedError
+
+    def in_panels(self, weight: str) -> bool:
+        """Whether a weight is read in panels: where it changes at every step, that would cost more than it brings."""
+        return self.plan.chunk.most != 1
+
     def all_samples(self, array: str, length: int | str) -> str:
         """Room for what an array is of each sample of a block: rows, and the first of them."""
         if array in self.views:  # kept for others
             return f"{self.views[array].partition('[')[0]}[0], first"
         every = f"{array}_every"
         self.heads[every] = (
-            f"np.zeros(({self.block}, {length}), {self.heads.pop(array).split(', ')[-1]}"
+            f"np.empty(({self.block}, {length}), {self.heads.pop(array).split(', ')[-1]}"
         )
         self.heads[array] = f"{every}[b - first]"
         return f"{every}, 0"

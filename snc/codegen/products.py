@@ -46,16 +46,14 @@ def _project(f: Function, node: Node, out: str, rows: bool = False) -> None:
     transpose = node.op == "project_x"
     few = g.channels("post") <= PANEL and not transpose  # they are one panel as they are
     if g.kind == "dense":
-        # where weights change at every step, laying them out would cost more than it brings
-        plain = few or (f.plan.chunk.most == 1 and not transpose)
+        plain = few or not (transpose or f.in_panels(node.args[0]))
         w = f.array_of(node.args[0]) if plain else f.laid_out(node.args[0], g, transpose)
+        if not few and not rows and (known := f.known_rows(node)):
+            f.known_product(node, out, w, known, plain)
+            return
         if not plain and not rows and (given := f.known_before(node)):
             target = f.all_steps(out, size(node.axes))
             f.before(f"gather_steps({w}, {', '.join(given)}, b, t1 - t0, {target})")
-            return
-        if plain and not few and not rows and (known := f.known_rows(node)):
-            target = f.all_samples(out, size(node.axes))
-            f.ahead(f"gather_samples({w}, {known}, first, last - first, {target})")
             return
         listed = f.events(node.args[1], rows)
         f.body(f"gather{'' if plain else '_panels'}({w}, {listed}, {out})")

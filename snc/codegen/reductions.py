@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from snc.codegen.arrays import lead
+from snc.codegen.arrays import lead, rest
 from snc.codegen.nest import loops, offset, user_index, variable
 from snc.graph.graph import PARTNER, SAMPLE, Axes, Axis, Node, features
 
@@ -63,6 +63,16 @@ def _reduce_wide(
     loops(f.body, [axis], variables, lambda: f.body(f"{into} = F({row}[{i}])"))
 
 
+def _row_of(
+    f: Function, node: Node, out: str, axis: Axis, variables: dict[Axis, str]
+) -> str | None:
+    """The values along an axis that are put into an array, if they are a row of it."""
+    if rest(node.axes) != (axis,):
+        return None
+    first = lead(node.axes)
+    return out if first is None or (f.sample and first == SAMPLE) else f"{out}[{variables[first]}]"
+
+
 def _term_wide(f: Function, node: Node) -> bool:
     return any(f.wide[a] for a in node.args) or f.wide[node.name]
 
@@ -71,8 +81,14 @@ def _sum(f: Function, node: Node, out: str) -> None:
     (x,) = node.args
     every = f.node(x).axes
     variables = {a: variable(a) for a in every}
-    term = f.operand(x, variables, None, _term_wide(f, node))
-    _reduce(f, node, out, node.get("over"), term, every)
+    over, wide = node.get("over"), _term_wide(f, node)
+    if f.adds_rows and wide and len(over) == 1 and (row := f.row_along(x, over[0], variables)):
+        into, kind = f.at(out, _position(f, node.axes, variables)), f.kind(node)
+        kept = list(f.domain(node))
+        f.each(kept, variables, lambda: f.body(f"{into} = {kind}(row_sum({row}))"))
+        return
+    term = f.operand(x, variables, None, wide)
+    _reduce(f, node, out, over, term, every)
 
 
 def _uses(f: Function, node: Node, out: str) -> None:
@@ -184,10 +200,13 @@ def _log_softmax(f: Function, node: Node, out: str) -> None:
         into = f.at(out, _position(f, node.axes, variables))
         with f.body.block(f"for {v} in range({count})"):
             f.body(f"{into} = {f.exponential}({text} - top)")
-        f.body("total = D(0.0)")
-        with f.body.block(f"for {v} in range({count})"):
-            f.body(f"total += {into}")
-        f.body("total = math.log(total)")
+        if f.adds_rows and (row := _row_of(f, node, out, axis, variables)):
+            f.body(f"total = math.log(row_sum({row}))")
+        else:
+            f.body("total = D(0.0)")
+            with f.body.block(f"for {v} in range({count})"):
+                f.body(f"total += {into}")
+            f.body("total = math.log(total)")
         with f.body.block(f"for {v} in range({count})"):
             f.body(f"{into} = {text} - top - total")
 

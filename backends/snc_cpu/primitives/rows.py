@@ -17,6 +17,7 @@ from snc_cpu.tasks import (
 
 PAD = 16  # numbers that are a line of the cache, or two
 STEPS = 64  # of which a product is made at once
+NEAR = 128  # rows of a panel that stay in the first cache, or nearly, while samples add them
 LINE = 64  # numbers, at most, from one line of the cache to the next
 PRODUCT = {"reassoc", "contract", "nsz", "arcp"}  # what a compiler may do inside the sum of one row
 
@@ -82,6 +83,15 @@ def dot(x, y):
     total = 0.0
     for i in range(x.size):
         total += np.float64(x[i]) * np.float64(y[i])
+    return total
+
+
+@njit(cache=True, error_model="numpy", fastmath=PRODUCT)
+def row_sum(x):
+    """The sum of a row, in double precision."""
+    total = 0.0
+    for i in range(x.size):
+        total += np.float64(x[i])
     return total
 
 
@@ -211,6 +221,45 @@ def gather_samples(w, x, first, samples, out, to):
 
 
 @njit(cache=True, error_model="numpy")
+def gather_block(w, x, low, high, first, samples, out, to):
+    """As `gather_samples`, w in panels, the rows from low to high only: some of them at a time are added for all."""
+    columns, panel = out.shape[1], SUM // w.itemsize
+    rows, near = w.size // padded(columns), -(-(high - low) // NEAR)
+    room = samples * (high - low) + SPARE
+    at, of = np.empty(room, np.uint32), np.empty(room, w.dtype)
+    start = np.zeros(near * samples + 1, np.int64)
+    for k in range(near):
+        begin = low + k * NEAR
+        for s in range(samples):
+            e = k * samples + s
+            start[e + 1] = list_events(
+                x[first + s], begin, min(begin + NEAR, high), at, of, start[e]
+            )
+    ones = all_ones(of, start[near * samples])
+    for s in range(samples):
+        fill_row(out[to + s], 0)
+    for c in range(0, columns, panel):
+        part = min(panel, columns - c)
+        hop = padded(part)
+        for e in range(near * samples):
+            here = (to + e % samples) * columns + c
+            if ones:
+                add_listed(w, c * rows, hop, at, start[e], start[e + 1], out, here, part)
+            else:
+                add_scaled_listed(w, c * rows, hop, at, of, start[e], start[e + 1], out, here, part)
+
+
+@njit(cache=True, error_model="numpy")
+def add_blocks(blocks, first, samples, out, to):
+    """out[to + s] = the sum of what blocks of rows gave for sample first + s; blocks [blocks, B, columns]."""
+    for s in range(samples):
+        copy_row(out[to + s], blocks[0, first + s])
+        for k in range(1, blocks.shape[0]):
+            for j in range(out.shape[1]):
+                out[to + s, j] += blocks[k, first + s, j]
+
+
+@njit(cache=True, error_model="numpy")
 def dots_samples(x, first, samples, w, count, out, to):
     """out[to + s, i] = the sum over k of x[first + s, k] w[i, k], in double precision, for some samples."""
     n, leap = x.shape[1], out.shape[1]
@@ -234,13 +283,19 @@ def panels(w, out, rows, columns, pad):
 
     The width of the last panel is a multiple of `pad`.
     """
+    rows_to_panels(w, out, 0, rows, rows, columns, pad)
+
+
+@njit(cache=True, error_model="numpy")
+def rows_to_panels(w, out, low, count, rows, columns, pad):
+    """Some rows of a matrix, from row `low` on, put in its panels (`panels`); w begins with the first of them."""
     panel = SUM // out.itemsize
     for first in range(0, columns, panel):
         width = min(panel, columns - first)
         hop = -(-width // pad) * pad
-        for i in range(rows):
-            for j in range(width):
-                out[first * rows + i * hop + j] = w[i * columns + first + j]
+        for i in range(count):
+            to, source = first * rows + (low + i) * hop, i * columns + first
+            copy_row(out[to : to + width], w[source : source + width])
 
 
 @njit(cache=True, error_model="numpy")
