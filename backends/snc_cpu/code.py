@@ -17,7 +17,8 @@ from snc.codegen.writer import Writer
 from snc.graph.geometry import Geometry
 from snc.graph.graph import Node, Write
 from snc_cpu.calls import Call, Piece, in_parts, task_of
-from snc_cpu.known import CpuFunction, Known, panels_of, pieces_of
+from snc_cpu.function import CpuFunction
+from snc_cpu.known import Known, panels_of, pieces_of
 from snc_cpu.pieces import parts
 from snc_cpu.tasks import ARRAYS, SIZES
 

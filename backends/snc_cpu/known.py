@@ -6,14 +6,10 @@ that it changes itself, for all samples, they do not travel from core to core; w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from snc.codegen.function import Function
-from snc.graph.geometry import Geometry
-from snc.graph.graph import Node, size
-from snc_cpu.calls import Piece, blocks
+from snc_cpu.calls import Piece
 from snc_cpu.pieces import in_place
 
 if TYPE_CHECKING:
@@ -34,37 +30,6 @@ class Known:
     rows: int
     block: int
     target: str
-
-
-@dataclass
-class CpuFunction(Function):
-    """A stage being written. panels: weights that are read in panels though a chunk is one step, and if they change."""
-
-    panels: Mapping[str, bool] = field(default_factory=dict)
-    known: list[Known] = field(default_factory=list)
-
-    def in_panels(self, weight: str) -> bool:
-        """Whether a weight is read in panels."""
-        return super().in_panels(weight) or self.behind(weight) in self.panels
-
-    def known_product(self, node: Node, out: str, w: str, known: str, plain: bool) -> None:
-        """A product whose input is known for all samples of a block; w as it is stored, or in panels."""
-        geometry: Geometry = node.get("geometry")
-        target = self.all_samples(out, size(node.axes))
-        if plain:
-            self.ahead(f"gather_samples({w}, {known}, first, last - first, {target})")
-            return
-        rows = geometry.channels("post" if node.op == "project_x" else "pre")
-        _, block = blocks(geometry)
-        changes = node.op == "project" and self.panels.get(self.behind(node.args[0]))
-        if not changes or block >= rows:
-            self.ahead(f"gather_block({w}, {known}, 0, {rows}, first, last - first, {target})")
-            return
-        name = "q_" + self.arrays.identifier(node)
-        shape = str(-(-rows // block)), "B", str(size(node.axes))
-        self.use(self.arrays.add(name, "blocks", node.name, shape, self.kind(node)))
-        self.known.append(Known(w, known, rows, block, name))
-        self.ahead(f"add_blocks({name}, first, last - first, {target})")
 
 
 def panels_of(code: CpuCode) -> dict[str, bool]:

@@ -69,6 +69,14 @@ def spread_rows(to, source):
 
 
 @njit(cache=True, error_model="numpy")
+def turned_rows(source, to):
+    """to[i, b] = source[b, i]."""
+    for i in range(to.shape[0]):
+        for b in range(to.shape[1]):
+            to[i, b] = source[b, i]
+
+
+@njit(cache=True, error_model="numpy")
 def add_steps(total, history, opened, steps):
     """total += the values of all open steps, in order."""
     for k in range(steps):
