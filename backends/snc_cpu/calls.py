@@ -154,6 +154,17 @@ class Piece:
 
         return Piece(tuple(map(part, self.lines)), self.arrays)
 
+    def emptying(self, array: str) -> Piece | None:
+        """What it does, an array set to 0 where its only loop is through with an element; None: it has no such loop."""
+        size, k = self.loop(), len(self.lines) - 1
+        heads = {m[1]: m[3] for m in map(HEAD.match, self.lines) if m}
+        if not size or heads.get(array) != str(size):
+            return None
+        while not self.lines[k].startswith(" "):
+            k -= 1
+        lines = *self.lines[: k + 1], f"    {array}[i] = 0.0", *self.lines[k + 1 :]
+        return Piece(lines, self.arrays)
+
     def unit(self) -> int:
         """A part of its loop begins at a multiple of so many elements."""
         return lcm(LINE, *(int(m[3]) for m in map(LAID.match, self.lines) if m))

@@ -39,6 +39,7 @@ class CpuCode(GraphCode):
     products: list[Geometry] = field(default_factory=list)  # of which weight products are made
     known: dict[int, list[Known]] = field(default_factory=dict)  # made before a stage, by blocks
     fresh: set[str] = field(default_factory=set)  # panels that the updates make
+    emptied: set[str] = field(default_factory=set)  # sums over steps that the updates set to 0
     # the pieces of every stage, and whether they are for one sample each
     stages: dict[int, tuple[list[Piece], bool]] = field(default_factory=dict)
 
@@ -291,12 +292,27 @@ class CpuCode(GraphCode):
         f.emit(nodes, stores)
         for stored in (targets[n.name] for n in nodes if n.name in targets):
             self._lay_out(f, stored)
-        return self.finished(f, False)
+        return self._emptying(self.finished(f, False), nodes)
+
+    def _emptying(self, piece: Piece, nodes: Sequence[Node]) -> Piece:
+        """A piece of an update that sets sums over steps to 0 in its loop: those that nothing else reads."""
+        graph, mine = self.plan.graph, {n.name for n in nodes}
+        seen = [v for _, v in (*graph.outputs, *graph.records)] + [w.value for w in graph.writes]
+        for node in graph.nodes:
+            name = "u_" + self.arrays.identifier(node) if node.op == "collect" else ""
+            alone = mine >= {r.name for r in self.through_renames(node)}
+            if name not in piece.arrays or node.name in map(self.resolved, seen):
+                continue
+            if alone and (made := piece.emptying(name)):
+                piece = made
+                self.emptied.add(node.name)
+        return piece
 
     def _lay_out(self, f: Function, stored: str) -> None:
         """A weight that got its new value is laid out while it is at hand."""
         for array, (weight, line) in self.arrays.layouts.items():
-            if self.resolved(weight) == stored and line.startswith("panels("):
+            mine = self.plan.chunk.most == 1 and self.resolved(weight) == stored
+            if mine and line.startswith("panels("):
                 rows, columns, pad = re.findall(r"\d+", line)
                 given = f"{f.array_of(stored)}, {f.use(array)}, 0, {rows}"
                 f.body(f"rows_to_panels({given}, {rows}, {columns}, {pad})")

@@ -34,9 +34,17 @@ class Driver:
     noted: set[tuple[str, str]] = field(default_factory=set)  # group and window: seen in this chunk
 
     def phase(self, levels: Sequence[range], first: str = "0", last: str = "0") -> None:
-        """Run the calls of a phase."""
+        """Run the calls of a phase: side by side, if there are several."""
         for calls in levels:
+            if len(calls) == 1:
+                task, table = self._call(calls.start)
+                self.w(f"run({task}, 0, {first}, {last}, {table})")
+                continue
             self.w(f"together(calls, {calls.start}, {len(calls)}, {first}, {last})", self.of(calls))
+
+    def _call(self, place: int) -> tuple[str, str]:
+        """The task and the table of a call."""
+        return self.code.calls[place].task, f"number(calls, {2 * place + 1})"
 
     def of(self, calls: range) -> str:
         """The tasks of some calls, as a comment."""
@@ -179,10 +187,11 @@ class Driver:
             w(f"fire_{g.name} = {self._due(g)} and filled_{g.name}")
             fires.append(f"fire_{g.name}")
             with w.block(f"if fire_{g.name}"):
+                self._keep_gradients(graph, g, True)
                 self.phase(groups[g.name][0])
         for g in graph.groups:
             with w.block(f"if fire_{g.name}"):
-                self._keep_gradients(graph, g)
+                self._keep_gradients(graph, g, False)
                 self.phase(groups[g.name][1])
                 self._empty(graph, g)
                 w(f"filled_{g.name} = False")
@@ -193,6 +202,7 @@ class Driver:
     def _empty(self, graph: Graph, group: Group) -> None:
         """The sums of a group begin anew: many numbers side by side."""
         nodes = [n for n in graph.nodes if n.op == "collect" and n.get("group") == group.name]
+        nodes = [n for n in nodes if n.name not in self.code.emptied]
         totals = dict.fromkeys(self._total(n) for n in nodes)
         sizes = {name: self.code.arrays.specs[name].shape for name in totals}
         large = [n for n, shape in sizes.items() if len(shape) == 1 and int(shape[0]) >= SPLIT]
@@ -202,14 +212,12 @@ class Driver:
                 self.w(f"fill_row({name}, 0)")
 
     def _stage(self, calls: range, sample: bool) -> None:
-        if len(calls) > 1:
+        if len(calls) > 1 or not sample:
             self.phase([calls], "t0", "t1")
             return
-        task, table = self.code.calls[calls[0]].task, f"number(calls, {2 * calls[0] + 1})"
-        samples = self.code.samples
+        (task, table), samples = self._call(calls[0]), self.code.samples
         owners = "B" if samples == 1 else f"(B + {samples - 1}) // {samples}"
-        call = f"everywhere({task}, {owners}, " if sample else f"run({task}, 0, "
-        self.w(f"{call}t0, t1, {table})")
+        self.w(f"everywhere({task}, {owners}, t0, t1, {table})")
 
     def _updates(self, group: Group) -> str:
         """How many updates of a group there were so far."""
@@ -352,12 +360,15 @@ class Driver:
             return f"{gate}[0] != 0"
         return f"(t1 % {group.every} == 0 or t1 == T)"
 
-    def _keep_gradients(self, graph: Graph, group: Group) -> None:
+    def _keep_gradients(self, graph: Graph, group: Group, sums: bool) -> None:
+        """Gradients that are wanted: those that are sums over steps before the update, which empties them."""
         code = self.code
         for write in graph.writes:
             if write.group != group.name or not write.gradient:
                 continue
             node = graph.by_name[code.resolved(write.gradient)]
+            if sums != (node.op == "collect"):
+                continue
             stored = next(
                 n for n in graph.nodes if n.op == "stored" and n.get("name") == write.stored
             )
