@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from networks import Net, Ran, differing, net_of
@@ -86,6 +88,45 @@ def test_samples_do_not_depend_on_those_beside_them(nets: dict[str, Net]) -> Non
 def test_what_is_made_for_a_block_is_made_before_its_samples(nets: dict[str, Net]) -> None:
     """The text: products of what is known, and products with the rows of all samples."""
     tasks = nets["cpu"].module.runs["learn"].emitted.tasks
+    stage = tasks["learn_stage_0"]
+    before, _, after = stage.partition("for b in range(first, last)")
+    assert before.count("gather_block(") == 2  # of weights in one block, of weights nobody changes
+    assert before.count("add_blocks(") == 1
+    assert "gather_samples(" not in stage
+    assert "gather_block(" not in after
     text = "\n".join(tasks.values())
-    assert text.count("gather_samples(") == 3
     assert text.count("dots_samples(") == text.count("products_samples(") == 1
+
+
+def test_weights_that_change_are_laid_out_by_their_update(nets: dict[str, Net]) -> None:
+    """The text: rows are added by blocks, and nothing but the update makes panels."""
+    emitted = nets["cpu"].module.runs["learn"].emitted
+    blocks = [c for c in emitted.calls if c.task.startswith("learn_blocks_0")]
+    assert len({(c.table[-2], c.table[-1]) for c in blocks}) > 1
+    updates = [t for name, t in emitted.tasks.items() if name.startswith("learn_update")]
+    assert sum("rows_to_panels(" in t and "sqrt" in t for t in updates) >= 1
+    start, _, steps = emitted.driver.partition("for t0 in range(0, T, K)")
+    assert "learn_layout" in start
+    assert "learn_layout" not in steps
+    assert "learn_blocks_0" in steps
+
+
+def test_pairs_are_summed_in_the_loop_of_their_terms(nets: dict[str, Net]) -> None:
+    """The text: partners are the innermost loop, and what is read of them is turned once for a block."""
+    stage = nets["cpu"].module.runs["learn"].emitted.tasks["learn_stage_2"]
+    before, _, after = stage.partition("for b in range(first, last)")
+    assert before.count("turned_rows(") == 1
+    assert "[q * 4 + c]" not in stage
+    assert "for q in range(B):\n" in after.partition("for c in range(4):\n")[2]
+
+
+NORMED = TEXT.replace("h_rec = dense(h[t-1], 40)", "h_rec = dense(h[t-1], 40, norm = standardise)")
+
+
+def test_weights_that_are_computed_anew_are_read_as_they_are(tmp_path: Path) -> None:
+    """Standardised weights change at every step and are not what an update makes: they are not laid out."""
+    nets = [net_of(NORMED, tmp_path, backend=b, record=RECORDS) for b in ("reference", "cpu")]
+    want, made = (ran(n, *data(6, SAMPLES + 3)) for n in nets)
+    assert np.abs(want.after["h_rec.weight"] - want.before["h_rec.weight"]).max() > 1e-3
+    assert differing(want, made, 1e-9) == {}
+    assert "gather_samples(" in nets[1].module.runs["learn"].emitted.tasks["learn_stage_0"]

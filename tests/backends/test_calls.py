@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from snc_cpu.calls import Piece, task_of
+from snc_cpu.calls import SPLIT, Piece, in_parts, task_of
 from snc_cpu.module import emit_program
 
 from snc.compile import program_of
@@ -85,3 +85,39 @@ def test_the_same_names_in_another_order_are_another_form() -> None:
     one = Piece(("x[0] = y[0] - y[1]",), ("x", "y"))
     assert one.form == Piece(("y[0] = x[0] - x[1]",), ("y", "x")).form
     assert one.form != Piece(("x[0] = y[0] - x[1]",), ("x", "y")).form
+
+
+LOOP = Piece(
+    (
+        "p = array(memory, 6, F, (12000,))",
+        "u = array(memory, 7, F, (12000,))",
+        "l = array(memory, 8, F, (12800,))",
+        "for i in range(12000):",
+        "    p[i] = p[i] - u[i]",
+        "rows_to_panels(p, l, 0, 400, 400, 30, 16)",
+    ),
+    ("p", "u", "l"),
+)
+
+
+def test_a_long_loop_is_cut_where_rows_begin_and_each_part_lays_out_its_own() -> None:
+    assert LOOP.loop() == 12000
+    assert LOOP.unit() == 240
+    part = LOOP.part(4800, 7200)
+    assert part.lines[0] == "p = rows_from(memory, 6, F, (2400,), 4800)"
+    assert part.lines[2] == LOOP.lines[2]
+    assert part.lines[-1] == "rows_to_panels(p, l, 160, 80, 400, 30, 16)"
+    long = Piece(tuple(re.sub(r"\b12000\b", "120000", line) for line in LOOP.lines), LOOP.arrays)
+    ends = [int(p.lines[0].split(", ")[-1][:-1]) for p in in_parts([long], {})]
+    assert len(ends) == 120000 // SPLIT
+    assert all(end % 240 == 0 for end in ends)
+
+
+def test_a_sum_is_set_to_0_in_the_loop_that_reads_it_last() -> None:
+    made = LOOP.emptying("u")
+    assert made is not None
+    assert made.lines == (*LOOP.lines[:5], "    u[i] = 0.0", LOOP.lines[5])
+    assert made.loop() == 12000
+    assert LOOP.emptying("l") is None
+    twice = Piece((*LOOP.lines, "x = row_sum(u)"), LOOP.arrays)
+    assert twice.emptying("u") is None

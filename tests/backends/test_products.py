@@ -124,12 +124,56 @@ def test_dense_products(rate: float, ones: bool, kind: str, post: int) -> None:
     primitives.gather_samples(w.ravel(), steps[:, 0], 5, 60, block, 9)
     assert np.isnan(block[:9]).all()
     assert block[9:69].tobytes() == every[3:63, 1].tobytes()
+    whole, parts = np.full((72, post), np.nan, kind), np.full((2, 72, post), np.nan, kind)
+    primitives.gather_block(laid, steps[:, 0], 0, 50, 5, 60, whole, 9)
+    assert np.isnan(whole[:9]).all()
+    assert whole[9:69].tobytes() == block[9:69].tobytes()
+    for part, (low, high) in zip(parts, ((0, 33), (33, 50)), strict=True):
+        primitives.gather_block(laid, steps[:, 0], low, high, 0, 72, part, 0)
+        assert np.abs(part - steps[:, 0, low:high].astype(float) @ w[low:high]).max() < tolerance
+    primitives.add_blocks(parts, 5, 60, whole, 9)
+    assert whole[9:69].tobytes() == (parts[0] + parts[1])[5:65].tobytes()
     z, a = numbers(rate, ones, kind, 5, 60, 50), numbers(0.9, False, kind, 5, 60, post)
     want = np.einsum("tbi,tbj->ij", z.astype(float), a)
     for tenths in WAYS:
         total = np.zeros(w.size, kind)
         primitives.dense_product(total, a, z, np.array([50, post, tenths]))
         assert np.abs(total.reshape(w.shape) - want).max() < 10 * tolerance
+
+
+@pytest.mark.parametrize("ones", [True, False])
+def test_blocks_of_many_rows_add_them_in_the_order_of_all(ones: bool) -> None:
+    """More rows than stay in the first cache: they are added some at a time, the same sum."""
+    x, w = numbers(0.3, ones, "f4", 9, 300), numbers(1, False, "f4", 300, 70)
+    laid, made, want = np.empty(300 * 80, "f4"), np.empty((9, 70), "f4"), np.empty((9, 70), "f4")
+    primitives.panels(w.ravel(), laid, 300, 70, PAD)
+    primitives.gather_block(laid, x, 0, 300, 0, 9, made, 0)
+    primitives.gather_samples(w.ravel(), x, 0, 9, want, 0)
+    assert np.abs(want - x.astype(float) @ w).max() < 1e-4
+    assert made.tobytes() == want.tobytes()
+    primitives.gather_block(laid, x, 7, 7, 0, 9, made, 0)
+    assert not made.any(), "no rows"
+
+
+@pytest.mark.parametrize("columns", [7, 128, 300])
+def test_panels_are_made_of_some_rows_after_others(columns: int) -> None:
+    w = np.random.default_rng(1).normal(size=(11, columns)).astype("f4")
+    whole, parts = (np.full(11 * (-(-columns // PAD) * PAD), np.nan, "f4") for _ in range(2))
+    primitives.panels(w.ravel(), whole, 11, columns, PAD)
+    assert np.isfinite(whole).sum() == w.size
+    for low, high in ((4, 11), (0, 4)):
+        primitives.rows_to_panels(w[low:high].ravel(), parts, low, high - low, 11, columns, PAD)
+    assert parts.tobytes() == whole.tobytes()
+
+
+def test_rows_are_turned_and_summed() -> None:
+    x = np.random.default_rng(1).normal(size=(5, 131)).astype("f4")
+    turned = np.empty((131, 5), "f4")
+    primitives.turned_rows(x, turned)
+    assert turned.tobytes() == x.T.tobytes()
+    for row in x:
+        assert abs(primitives.row_sum(row) - row.astype(float).sum()) < 1e-12
+    assert primitives.row_sum(x[0, :0]) == 0
 
 
 @pytest.mark.parametrize("samples", [1, 4, 7, 16])
