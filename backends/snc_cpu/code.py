@@ -18,7 +18,7 @@ from snc.graph.geometry import Geometry
 from snc.graph.graph import Node, Write
 from snc_cpu.calls import Call, Piece, in_parts, task_of
 from snc_cpu.function import CpuFunction
-from snc_cpu.known import Known, panels_of, pieces_of
+from snc_cpu.known import Known, emptying, lay_out, panels_of, pieces_of
 from snc_cpu.pieces import parts
 from snc_cpu.tasks import ARRAYS, SIZES
 
@@ -291,32 +291,10 @@ class CpuCode(GraphCode):
         stores |= {name: [f.scratch[name]] for name in stores if name in targets}
         f.emit(nodes, stores)
         for stored in (targets[n.name] for n in nodes if n.name in targets):
-            self._lay_out(f, stored)
-        return self._emptying(self.finished(f, False), nodes)
-
-    def _emptying(self, piece: Piece, nodes: Sequence[Node]) -> Piece:
-        """A piece of an update that sets sums over steps to 0 in its loop: those that nothing else reads."""
-        graph, mine = self.plan.graph, {n.name for n in nodes}
-        seen = [v for _, v in (*graph.outputs, *graph.records)] + [w.value for w in graph.writes]
-        for node in graph.nodes:
-            name = "u_" + self.arrays.identifier(node) if node.op == "collect" else ""
-            alone = mine >= {r.name for r in self.through_renames(node)}
-            if name not in piece.arrays or node.name in map(self.resolved, seen):
-                continue
-            if alone and (made := piece.emptying(name)):
-                piece = made
-                self.emptied.add(node.name)
+            self.fresh |= lay_out(self, f, stored)
+        piece, emptied = emptying(self, self.finished(f, False), nodes)
+        self.emptied |= emptied
         return piece
-
-    def _lay_out(self, f: Function, stored: str) -> None:
-        """A weight that got its new value is laid out while it is at hand."""
-        for array, (weight, line) in self.arrays.layouts.items():
-            mine = self.plan.chunk.most == 1 and self.resolved(weight) == stored
-            if mine and line.startswith("panels("):
-                rows, columns, pad = re.findall(r"\d+", line)
-                given = f"{f.array_of(stored)}, {f.use(array)}, 0, {rows}"
-                f.body(f"rows_to_panels({given}, {rows}, {columns}, {pad})")
-                self.fresh.add(array)
 
     def finished(self, f: Function, step: bool) -> Piece:
         """What a function does, at the step t0 where it is one."""

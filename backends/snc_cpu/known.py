@@ -1,4 +1,4 @@
-"""Products whose input is known before a stage of one step: of a block of samples at once, or by blocks of rows.
+"""Products whose input is known before a stage of one step, by blocks of rows, and updates that prepare them.
 
 Weights that change at every step are read by all threads and written by all of them. Where each thread adds the rows
 that it changes itself, for all samples, they do not travel from core to core; what it added does, which is less.
@@ -6,9 +6,13 @@ that it changes itself, for all samples, they do not travel from core to core; w
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from snc.codegen.function import Function
+from snc.graph.graph import Node
 from snc_cpu.calls import Piece
 from snc_cpu.pieces import in_place
 
@@ -63,3 +67,31 @@ def pieces_of(code: CpuCode, known: list[Known]) -> list[Piece]:
                 f.body(f"gather_block({given}, {k.target}[{i}], first)")
                 made.append((i / count, code.finished(f, False)))
     return [piece for _, piece in sorted(made, key=lambda pair: pair[0])]
+
+
+def lay_out(code: CpuCode, f: Function, stored: str) -> set[str]:
+    """Have an update lay out a weight that got its new value, while it is at hand; the panels that it makes."""
+    made = set[str]()
+    for array, (weight, line) in code.arrays.layouts.items():
+        mine = code.plan.chunk.most == 1 and code.resolved(weight) == stored
+        if mine and line.startswith("panels("):
+            rows, columns, pad = re.findall(r"\d+", line)
+            given = f"{f.array_of(stored)}, {f.use(array)}, 0, {rows}"
+            f.body(f"rows_to_panels({given}, {rows}, {columns}, {pad})")
+            made.add(array)
+    return made
+
+
+def emptying(code: CpuCode, piece: Piece, nodes: Sequence[Node]) -> tuple[Piece, set[str]]:
+    """A piece of an update that sets sums over steps to 0 in its loop, and which: those that nothing else reads."""
+    graph, mine, found = code.plan.graph, {n.name for n in nodes}, set[str]()
+    seen = [v for _, v in (*graph.outputs, *graph.records)] + [w.value for w in graph.writes]
+    for node in graph.nodes:
+        name = "u_" + code.arrays.identifier(node) if node.op == "collect" else ""
+        if name not in piece.arrays or node.name in map(code.resolved, seen):
+            continue
+        alone = mine >= {r.name for r in code.through_renames(node)}
+        if alone and (made := piece.emptying(name)):
+            piece = made
+            found.add(node.name)
+    return piece, found
