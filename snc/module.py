@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -78,6 +80,20 @@ class Module(Protocol):
     def memory(self, steps: int, batch: int) -> int:
         """Bytes of all buffers for sequences of this size, store and feed not included."""
         ...
+
+
+@runtime_checkable
+class Stays(Protocol):
+    """A module whose memory is elsewhere, and which can leave there what it learns."""
+
+    def staying(self, store: Store) -> AbstractContextManager[Callable[[], None]]:
+        """While this is entered, `learn` does not change `store`; what it gives does, and so does leaving it."""
+        ...
+
+
+def staying(module: Module, store: Store) -> AbstractContextManager[Callable[[], None]]:
+    """Several sequences behind one another, between which nobody reads the store but after calling what this gives."""
+    return module.staying(store) if isinstance(module, Stays) else nullcontext(lambda: None)
 
 
 @runtime_checkable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from snc.codegen.arrays import ArraySpec, lead, length
@@ -11,22 +11,23 @@ from snc.codegen.function import Function
 from snc.codegen.stages import GraphCode
 from snc.codegen.writer import Writer
 from snc.graph.graph import Node, State, Write
-from snc_cuda.function import CudaFunction, Part, Turned
+from snc_cuda.function import NAMED, CudaFunction, Part, Turned
 
 ONE, MANY = 512, 256  # threads of a block at most, where one works on a row, and where many do
 LAUNCH = 400  # steps of one thread that take about as long as a launch: 10 us at 25 ns
-GRID = 1 << 15  # threads that a card runs at the same time, with room for registers
 SAMPLES = 128  # a batch of ordinary size, for decisions that must not depend on the run
 
 WORD = re.compile(r"[A-Za-z_]\w*")
+STATE = re.compile(r"\b[sl]_\w+\[(?:b, )?i\]")
+OWN = re.compile(r"\[(?:[kt], )?(?:b, )?i\]")  # an owner's own place
 
 
 @dataclass(frozen=True)
 class Kernel:
     """An emitted kernel: numbers, then arrays.
 
-    way: `one` block works on a row, or `many` do; or one works on each of the `tiles` of a matrix; or the
-    `whole` grid works together.
+    way: `one` block works on a row, or `many` do; or one works on each of the `tiles` of a matrix. at_once: whether
+    the steps of a chunk are a dimension of the grid.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Kernel:
     arrays: tuple[str, ...]
     guard: str
     body: tuple[str, ...]
+    at_once: bool = False
 
     def text(self) -> str:
         """The kernel as code; under its guard it does nothing."""
@@ -45,7 +47,7 @@ class Kernel:
             if self.guard:
                 with w.block(f"if {self.guard}"):
                     w("return")
-            for line in (*inside(self.way, self.rows), *self.body):
+            for line in (*inside(self.way, self.rows, self.at_once), *self.body):
                 w(line) if line else w()
         return w.text()
 
@@ -54,13 +56,11 @@ class Kernel:
 class Launch:
     """One call of a kernel by the driver. widths: the owners of its loops.
 
-    steps: of a thread, if about as many threads work on it as a card has. values: what the driver gives
-    for numbers that it has no name for.
+    values: what the driver gives for numbers that it has no name for.
     """
 
     kernel: Kernel
     widths: tuple[str, ...]
-    steps: int = 0
     values: tuple[tuple[str, str], ...] = ()
 
     def line(self) -> str:
@@ -68,11 +68,14 @@ class Launch:
         values = dict(self.values)
         numbers = [values.get(n, n) for n in self.kernel.numbers]
         given = ", ".join([*numbers, *self.kernel.arrays])
+        depth = "steps" if self.kernel.at_once else "1"
         if self.kernel.way == "tiles":
-            return f"tiles({self.kernel.name}, {', '.join(self.widths)}, {given})"
+            return f"tiles({self.kernel.name}, {', '.join(self.widths)}, {depth}, {given})"
         widths = list(dict.fromkeys(self.widths)) or ["1"]
         width = widths[0] if len(widths) == 1 else f"max({', '.join(widths)})"
-        return f"{self.kernel.way}({self.kernel.name}, {width}, {self.kernel.rows}, {given})"
+        return (
+            f"{self.kernel.way}({self.kernel.name}, {width}, {self.kernel.rows}, {depth}, {given})"
+        )
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,12 @@ class CudaCode(GraphCode):
         return made
 
     def _scratch(self, f: Function, node: Node) -> str:
+        assert isinstance(f, CudaFunction)
         name = "a_" + self.arrays.identifier(node)
-        rows = ("B",) if lead(node.axes) is not None else ()
         kind = "D" if self.wide[node.name] else "F"
-        self.arrays.add(name, "scratch", node.name, (*rows, length(node.axes)), kind)
-        f.scratch[node.name] = f.at_sample(name, node.axes)
+        shape = (*f.rows(lead(node.axes) is not None), length(node.axes))
+        self.arrays.add(name, "scratch", node.name, shape, kind)
+        f.scratch[node.name] = f.at_row(name, node.axes)
         return f.scratch[node.name]
 
     def _forget(self, f: Function, scratch: str) -> None:
@@ -116,14 +120,21 @@ class CudaCode(GraphCode):
     # kernels ------------------------------------------------------------------------------------------
 
     def add(
-        self, name: str, way: str, rows: str, numbers: Sequence[str], body: Iterable[str]
+        self,
+        name: str,
+        way: str,
+        rows: str,
+        numbers: Sequence[str],
+        body: Iterable[str],
+        at_once: bool = False,
     ) -> Kernel:
         """A kernel of this body; the arrays it takes are those it names."""
         lines = tuple(body)
         named = {m for line in (self.guard, *lines) for m in WORD.findall(line.split("  # ")[0])}
         arrays = tuple(a for a in self.arrays.specs if a in named)
+        named |= {"t0"} if at_once else set()
         used = tuple(n for n in numbers if n in named) or (numbers[0],)
-        made = Kernel(name, way, rows, used, arrays, self.guard, lines)
+        made = Kernel(name, way, rows, used, arrays, self.guard, lines, at_once)
         self.kernels.append(made)
         return made
 
@@ -134,6 +145,7 @@ class CudaCode(GraphCode):
         backward = number >= self.plan.turn
         name = f"{self.name}_stage_{number}"
         f = self.function(name, sample, number)
+        f.at_once = not any(self._read_in_stage(s.name, number) for s in self.plan.graph.states)
         ahead = [
             s for s in self.plan.graph.states if s.ahead and self._read_in_stage(s.name, number)
         ]
@@ -149,6 +161,10 @@ class CudaCode(GraphCode):
                 self._shift(f, s)
         parts = f.barriers()
         rows = "B" if sample else "1"
+        if f.at_once:
+            return StageCalls(before, self._at_once(f, parts, rows), False, backward)
+        if alone(parts):
+            return StageCalls(before, (self._alone(f, parts, rows, backward),), False, backward)
         if whole_in_one(parts):
             return StageCalls(before, (self._loop(f, parts, rows, backward),), False, backward)
         launches = tuple(self._step(f"{name}_{k}", f, part, rows) for k, part in enumerate(f.parts))
@@ -173,22 +189,26 @@ class CudaCode(GraphCode):
 
     def _loop(self, f: CudaFunction, parts: Sequence[Part], rows: str, backward: bool) -> Launch:
         """All steps of a chunk in one kernel: a block for each row, barriers between parts."""
-        w = Writer()
-        order = "range(t1 - 1, t0 - 1, -1)" if backward else "range(t0, t1)"
-        lines = [line for part in parts for line in part.lines]
-        with w.block(f"for t in {order}"):
-            w("k = t - t0")
-            for line in controls(f, lines):
-                w(line)
-            for part in parts:
-                w.lines += ["    " + line if line else "" for line in part.lines]
-                w("cuda.syncthreads()")
-                w()
-        while not w.lines[-1]:
-            w.lines.pop()
-        kernel = self.add(f.name, "one", rows, ("t0", "t1", "T", "B"), w.lines)
-        widths = tuple(width for part in parts for width, _ in part.loops)
-        return Launch(kernel, widths)
+        lines = in_order(f, parts, backward, "cuda.syncthreads()")
+        return self._steps(f, "one", parts, rows, lines)
+
+    def _alone(self, f: CudaFunction, parts: Sequence[Part], rows: str, backward: bool) -> Launch:
+        """All steps of a chunk in one kernel, through which every owner goes by itself."""
+        return self._steps(f, "many", parts, rows, by_owner(f, parts, backward))
+
+    def _steps(
+        self, f: CudaFunction, way: str, parts: Sequence[Part], rows: str, lines: Sequence[str]
+    ) -> Launch:
+        kernel = self.add(f.name, way, rows, ("t0", "t1", "T", "B"), lines)
+        return Launch(kernel, tuple(width for part in parts for width, _ in part.loops))
+
+    def _at_once(self, f: CudaFunction, parts: Sequence[Part], rows: str) -> tuple[Launch, ...]:
+        """All steps of a chunk at the same time: blocks of their own for each step, row and part."""
+        names = [f"{f.name}_{k}" if len(parts) > 1 else f.name for k in range(len(parts))]
+        return tuple(
+            self._many(name, f, part, rows, ("t0", "T", "B"))
+            for name, part in zip(names, parts, strict=True)
+        )
 
     def _step(self, name: str, f: CudaFunction, part: Part, rows: str) -> Launch:
         """One part at one step, over many blocks."""
@@ -200,9 +220,9 @@ class CudaCode(GraphCode):
         """One part over many blocks, or over the tiles that it is made of."""
         body = [*controls(f, part.lines), *part.lines]
         if part.tiles:
-            return Launch(self.add(name, "tiles", "1", numbers, body), part.tiles)
-        kernel = self.add(name, "many", rows, numbers, body)
-        return Launch(kernel, tuple(w for w, _ in part.loops), steps_of(part.loops, GRID))
+            return Launch(self.add(name, "tiles", "1", numbers, body, f.at_once), part.tiles)
+        kernel = self.add(name, "many", rows, numbers, body, f.at_once)
+        return Launch(kernel, tuple(w for w, _ in part.loops))
 
     def launches(self, f: CudaFunction, numbers: Sequence[str] = ("T", "B")) -> list[Launch]:
         """The parts of a function outside the steps: one block does all, or each part has many."""
@@ -261,13 +281,12 @@ def fill(f: CudaFunction, spec: ArraySpec, value: str) -> None:
     f.spread(loops_of(spec), lambda: f.body(f"{spec.name}[{index}] = {value}"))
 
 
-def inside(way: str, rows: str) -> list[str]:
-    """Which row and which places a thread owns."""
-    head = ["b = cuda.blockIdx.y"] if rows == "B" else []
-    if way == "whole":
-        return []
+def inside(way: str, rows: str, at_once: bool) -> list[str]:
+    """Which step, which row and which places a thread owns."""
+    head = ["k = cuda.blockIdx.z", "t = t0 + k"] if at_once else []
+    head += ["b = cuda.blockIdx.y"] if rows == "B" else []
     if way == "tiles":
-        return ["lane = cuda.threadIdx.x"]
+        return [*head, "lane = cuda.threadIdx.x"]
     if way == "one":
         return [*head, "first, stride = cuda.threadIdx.x, cuda.blockDim.x"]
     return [*head, "first, stride = cuda.grid(1), cuda.gridsize(1)"]
@@ -282,6 +301,75 @@ def controls(f: Function, lines: Iterable[str]) -> list[str]:
             found.insert(0, f"{name} = {value}")
             wanted |= set(WORD.findall(value))
     return found
+
+
+def in_order(f: CudaFunction, parts: Sequence[Part], backward: bool, barrier: str) -> list[str]:
+    """A loop over the steps of a chunk, with a barrier behind each part."""
+    w = Writer()
+    with w.block(f"for t in {steps_of_chunk(backward)}"):
+        w("k = t - t0")
+        for line in controls(f, [line for part in parts for line in part.lines]):
+            w(line)
+        for part in parts:
+            w.lines += ["    " + line if line else "" for line in part.lines]
+            w(barrier)
+            w()
+    while not w.lines[-1]:
+        w.lines.pop()
+    return w.lines
+
+
+def by_owner(f: CudaFunction, parts: Sequence[Part], backward: bool) -> list[str]:
+    """For each place a loop over the steps of a chunk; states stay in registers."""
+    lines = [line for part in parts for line in part.lines if line]
+    head = lines[0]
+    inside = [line.removeprefix("    ") for line in lines if line != head]
+    states = list(dict.fromkeys(m[0] for line in inside for m in STATE.finditer(line)))
+    w = Writer()
+    with w.block(head.removesuffix(":")):
+        for state in states:
+            w(f"now_{state.partition('[')[0]} = {state}")
+        with w.block(f"for t in {steps_of_chunk(backward)}"):
+            w("k = t - t0")
+            for line in (*controls(f, inside), *forwarded(inside)):
+                w(STATE.sub(lambda m: f"now_{m[0].partition('[')[0]}", line))
+        for state in states:
+            w(f"{state} = now_{state.partition('[')[0]}")
+    return w.lines
+
+
+def forwarded(lines: Iterable[str]) -> Iterator[str]:
+    """Lines that read a value where it was computed, not where it was put."""
+    known: dict[str, str] = {}
+    for line in lines:
+        target, equals, value = line.partition(" = ")
+        for place, name in known.items():
+            value = value.replace(place, name)
+        yield target + equals + value
+        if target.startswith(("h_", "a_")) and value.startswith("v_") and WORD.fullmatch(value):
+            known[target] = value
+
+
+def steps_of_chunk(backward: bool) -> str:
+    """The steps of a chunk in the order of a stage."""
+    return "range(t1 - 1, t0 - 1, -1)" if backward else "range(t0, t1)"
+
+
+def alone(parts: Sequence[Part]) -> bool:
+    """Whether every owner reads only what it has written itself, so that no thread waits for another.
+
+    All loops are over the same places, and what is written here is read at the same place.
+    """
+    if len({width for part in parts for width, _ in part.loops}) != 1:
+        return False
+    written = {a for part in parts for a in part.written}
+    for line in [line.strip().split("  # ")[0] for part in parts for line in part.lines]:
+        if "for " in line and not line.startswith("for i in range(first, "):
+            return False
+        for found in NAMED.finditer(line):
+            if found[0] in written and not OWN.match(line, found.end()):
+                return False
+    return True
 
 
 def whole_in_one(parts: Sequence[Part]) -> bool:

@@ -8,15 +8,16 @@ import numpy as np
 from numba import config, cuda
 
 from snc_cuda.code import MANY, ONE
+from snc_cuda.tiles import SUMS
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 
 SIDE = 2 if SIMULATED else 16  # threads along each side of a tile
-WIDE = 4 * SIDE  # weights along each side of a tile
+WIDE = SUMS * SIDE  # sums along each side of a tile
 DEPTH = SIDE  # terms of a strip in shared memory
-PADDED = (
-    WIDE + 1
-)  # a strip may be written across its rows, and then by no two threads into one bank
+PADDED = WIDE + 4  # a strip is written across its rows too: then by few threads into one bank
+
+N = int if SIMULATED else np.uintp  # an index that is not negative
 
 if SIMULATED:  # the simulator knows no intrinsics; Python contracts nothing
     import sys
@@ -39,6 +40,10 @@ if SIMULATED:  # the simulator knows no intrinsics; Python contracts nothing
     def fma_d(x, y, z):
         """x * y + z in double precision; the simulator rounds twice."""
         return x * y + z
+
+    def popc(word):
+        """How many bits of a word are set."""
+        return int(word).bit_count()
 
     one_block = many_blocks = cuda.jit
     lock = threading.Lock()
@@ -65,6 +70,7 @@ if SIMULATED:  # the simulator knows no intrinsics; Python contracts nothing
 else:
     from numba.cuda import libdevice
 
+    popc = libdevice.popcll
     mul_s, mul_d = libdevice.fmul_rn, libdevice.dmul_rn
     fma_s, fma_d = libdevice.fmaf_rn, libdevice.fma_rn
 
@@ -111,6 +117,17 @@ def word(element, step, sample, epoch, k0, k1):
 
 
 @device
+def ones_before(place, masks):
+    """How many bits are set before a place in words of 32 bits."""
+    found = 0
+    for group in range(place // 32):
+        found += popc(masks[group])
+    if place % 32:
+        found += popc(masks[place // 32] & ((1 << place % 32) - 1))
+    return found
+
+
+@device
 def taps(i, before, after, antialias, corners):
     """First and last pixel that pixel i of a resized axis is made of, its place, their reach and weight."""
     if corners:
@@ -139,14 +156,18 @@ __all__ = [
     "PADDED",
     "SIDE",
     "SIMULATED",
+    "SUMS",
     "WIDE",
+    "N",
     "fma_d",
     "fma_s",
     "many_blocks",
     "mul_d",
     "mul_s",
     "one_block",
+    "ones_before",
     "philox",
+    "popc",
     "tap_weight",
     "taps",
     "word",

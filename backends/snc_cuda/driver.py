@@ -16,23 +16,32 @@ from snc_cuda.code import CudaCode, Kernel, Launch, StageCalls, fill, loops_of
 from snc_cuda.function import CudaFunction
 from snc_cuda.gates import Gates, due_text
 from snc_cuda.sums import collect
-from snc_cuda.whole import STEPS, call, fits, rendered, section
 
+AT_ONCE = (
+    True  # stages that no state runs through are computed at all steps of a chunk at the same time
+)
 KEPT = ("state", "carry")  # a stage keeps a state itself, or takes it over from a later stage
 
 
 @dataclass
 class CudaEmitted(Emitted):
-    """The code of one graph, and its kernels; the last is the whole sequence, if that is small."""
+    """The code of one graph, and its kernels."""
 
     kernels: tuple[Kernel, ...] = ()
-    whole: bool = False
+
+    def kinds(self, kernel: Kernel) -> list[str]:
+        """The kinds of a kernel's arguments: `b` a truth value, `i` a number, `F3` an array of three dimensions."""
+        of = {s.name: f"{s.dtype}{len(s.shape)}" for s in self.specs}
+        return [
+            *("b" if n == "want" else "i" for n in kernel.numbers),
+            *(of[a] for a in kernel.arrays),
+        ]
 
 
 def emit_graph(name: str, graph: Graph) -> CudaEmitted:
     """The code of one graph."""
     graph = prepared(graph)
-    plan = schedule(graph, ("in_layers", "gates"), apart=True)
+    plan = schedule(graph, ("in_layers", "gates"), apart=True, at_once=AT_ONCE)
     refuse_short_sweeps(plan, "cuda")
     refuse_lost_records(graph, plan, "cuda")
     code = CudaCode(name, plan, Arrays(graph), widths(graph))
@@ -45,7 +54,7 @@ def emit_graph(name: str, graph: Graph) -> CudaEmitted:
     body = "\n\n".join([*(k.text() for k in code.kernels), text])
     rates = tuple(code.arrays.rates)
     kernels = tuple(code.kernels)
-    return CudaEmitted(name, body, specs, rates, plan.chunk, graph, recorded, kernels, driver.whole)
+    return CudaEmitted(name, body, specs, rates, plan.chunk, graph, recorded, kernels)
 
 
 @dataclass
@@ -54,18 +63,6 @@ class Driver:
 
     code: CudaCode
     w: Writer = field(default_factory=Writer)
-    calls: list[Launch] = field(default_factory=list)
-    often: int = 0  # launches in a sequence of STEPS steps
-
-    @property
-    def whole(self) -> bool:
-        """Whether one kernel does all."""
-        return fits(self.calls, self.often)
-
-    @property
-    def chunks(self) -> int:
-        """How many chunks such a sequence has."""
-        return -(-STEPS // (self.code.plan.chunk.most or STEPS))
 
     @property
     def gates(self) -> Gates:
@@ -85,7 +82,7 @@ class Driver:
         stages = [code.stage(k) for k in range(len(plan.stages)) if plan.stages[k]]
         refresh = code.refresh()
         w.depth = 1
-        self.launch(refresh, 1)
+        self.launch(refresh)
         between = Writer()
         self.w = between
         between.depth = 2
@@ -93,42 +90,20 @@ class Driver:
             self._stage(stage)
         self._learn(graph, refresh)
         self.w = w
-        self.launch(self._begin(), 1)  # last, when all arrays are known
+        self.launch(self._begin())  # last, when all arrays are known
         with w.block("for t0 in range(0, T, K)"):
             w("t1 = min(t0 + K, T)")
             w("steps = t1 - t0")
             self.launch(self._before())
             w.lines += between.lines
             self.launch(self._carry())
-        if self.whole:
-            self._whole()
         head = f"def {code.name}(one, many, tiles, T, B, K, want, {', '.join(self.used)}):"
-        host = rendered(w.lines, self.calls, lambda launch: [launch.line()])
-        return "\n".join([head, *host]) + "\n"
+        return "\n".join([head, *w.lines]) + "\n"
 
-    def _whole(self) -> None:
-        """The kernel that does all of this in one launch."""
-        lines = [line.removeprefix("    ") for line in rendered(self.w.lines, self.calls, section)]
-        while not lines[-1]:
-            lines.pop()
-        body = ["grid = cuda.cg.this_grid()", *lines]
-        kernel = Kernel(
-            f"{self.code.name}_whole",
-            "whole",
-            "1",
-            ("T", "B", "K", "want"),
-            tuple(self.used),
-            "",
-            tuple(body),
-        )
-        self.code.kernels.append(kernel)
-
-    def launch(self, launches: Sequence[Launch], times: int = 0) -> None:
-        """Lines that launch kernels, once for each chunk unless another number is given."""
+    def launch(self, launches: Sequence[Launch]) -> None:
+        """Lines that launch kernels."""
         for each in launches:
-            self.w(call(len(self.calls)))
-            self.calls.append(each)
-            self.often += times or self.chunks
+            self.w(each.line())
 
     def _stage(self, stage: StageCalls) -> None:
         self.launch(stage.before)
@@ -138,7 +113,7 @@ class Driver:
         order = "range(t1 - 1, t0 - 1, -1)" if stage.backward else "range(t0, t1)"
         with self.w.block(f"for t in {order}"):
             self.w("k = t - t0")
-            self.launch(stage.launches, STEPS)
+            self.launch(stage.launches)
 
     # before and between -------------------------------------------------------------------------------
 

@@ -96,6 +96,7 @@ class CudaFunction(Function):
     turned: dict[str, Turned] = field(default_factory=dict)  # copies of weights that are read
     fma: str = "fma_f"  # what adds a product to the sum that is being written
     work: int = 1  # steps of an owner in them
+    at_once: bool = False  # whether all steps of a chunk are computed at the same time
 
     # where values are ---------------------------------------------------------------------------------
 
@@ -109,6 +110,15 @@ class CudaFunction(Function):
     def at_sample(self, array: str, axes: tuple[Axis, ...]) -> str:
         """An array's part for this sample."""
         return f"{array}[b]" if self.fixed(axes) else array
+
+    def rows(self, samples: bool) -> tuple[str, ...]:
+        """The first dimensions of an array in which a stage keeps something for itself."""
+        return ("K",) * self.at_once + ("B",) * samples
+
+    def at_row(self, array: str, axes: tuple[Axis, ...]) -> str:
+        """Such an array's part for this step, if all are computed at once, and for this sample."""
+        index = ["k"] * self.at_once + ["b"] * self.fixed(axes)
+        return f"{array}[{', '.join(index)}]" if index else array
 
     def view(
         self, array: str, role: str, source: str, shape: tuple[str, ...], kind: str, step: str
@@ -219,6 +229,8 @@ class CudaFunction(Function):
         out, *more = stores[node.name]
         if node.op in OWNED:
             OWNED[node.op](self, node, out)
+        elif node.op == "log_softmax":
+            reductions.log_softmax(self, node, out)
         elif reductions.shared(self, node):
             reductions.share_sum(self, node, out)
         else:
@@ -227,7 +239,19 @@ class CudaFunction(Function):
         if more:
             self.cut()
         for target in more:
-            self.copy(node, target, out, "if k == 0" if target.startswith("f_") else "")
+            self.copy(node, target, out, self.when(target))
+
+    def store(self, target: str, node: Node, variables: dict[Axis, str], flat: str | None) -> None:
+        """Put a value of the current loop into an array."""
+        ends = self.at_once and target.startswith("o_")
+        with self.body.block(self.when(target)) if ends else nullcontext():
+            super().store(target, node, variables, flat)
+
+    def when(self, target: str) -> str:
+        """At which steps a value is put into an array: outputs are those of the last step."""
+        if target.startswith("f_"):
+            return "if k == 0"
+        return "if t == T - 1" if self.at_once and target.startswith("o_") else ""
 
     def copy(self, node: Node, target: str, source: str, when: str = "") -> None:
         """Put a node's whole value into another array."""

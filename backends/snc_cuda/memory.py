@@ -47,7 +47,7 @@ class HostMemory:
 
     def write(self, array: Any, value: Any) -> None:
         """Overwrite an array."""
-        np.asarray(array)[...] = value.reshape(array.shape)
+        np.asarray(array)[...] = np.asarray(value).reshape(array.shape)
 
     def read(self, array: Any) -> Any:
         """A copy on the host."""

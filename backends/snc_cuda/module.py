@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from importlib.resources import files
 from types import ModuleType
 from typing import Any
@@ -20,10 +22,12 @@ from snc.module import Feed, Outcome, Store
 from snc.program.program import Program
 from snc_cuda.ahead import Ahead
 from snc_cuda.card import select
-from snc_cuda.code import GRID, MANY, ONE
+from snc_cuda.code import MANY, ONE
+from snc_cuda.compilers import compile_ahead
 from snc_cuda.driver import CudaEmitted, emit_graph
 from snc_cuda.memory import DeviceMemory, HostMemory, refuse_too_large
-from snc_cuda.ptx import signature
+from snc_cuda.recorded import Recorded
+from snc_cuda.tiles import SUMS
 
 HEADER = '''"""{name}: emitted by snc for the CUDA backend, {dtype}.
 
@@ -49,7 +53,7 @@ D = np.float64
 mul_f, fma_f = mul_{kind}, fma_{kind}
 '''
 
-RESIDENT = (*MADE, "turned", "scratch", "part", "later", "flags", "updates")
+RESIDENT = (*MADE, "turned", "scratch", "part", "later", "flags", "updates", "record")
 BACK = ("output", "record", "gradient")
 
 
@@ -73,14 +77,17 @@ def emit_program(program: Program) -> KernelSource:
 
 
 def load_program(kernel: KernelSource) -> CudaModule:
-    """A module that is ready to run; kernels are compiled when they are launched first, and cached on disk."""
-    text = load_file(written(kernel.text))
-    return CudaModule(
-        {
-            name: CudaRun(emit_graph(name, graph), kernel.program.dtype, text)
-            for name, graph in graphs(kernel.program)
-        }
-    )
+    """A module that is ready to run; kernels are compiled by several processes, or when they are launched first."""
+    file = written(kernel.text)
+    text, dtype = load_file(file), kernel.program.dtype
+    emitted = [emit_graph(name, graph) for name, graph in graphs(kernel.program)]
+    if not text.SIMULATED:
+        # Imported here: looking for backends must not look for a device.
+        from numba import cuda
+
+        select(cuda)
+        compile_ahead(file, [(k.name, e.kinds(k)) for e in emitted for k in e.kernels], cuda)
+    return CudaModule({e.name: CudaRun(e, dtype, text) for e in emitted})
 
 
 @dataclass
@@ -100,6 +107,18 @@ class CudaModule:
     def memory(self, steps: int, batch: int) -> int:
         """Bytes of all arrays for sequences of this size, stored and fed ones not included."""
         return self.run(True).memory(steps, batch)
+
+    @contextmanager
+    def staying(self, store: Store) -> Iterator[Callable[[], None]]:
+        """While this is entered, what is learned stays on the device; what it gives copies it to the store."""
+        with ExitStack() as stack:
+            runs = [stack.enter_context(run.staying(store)) for run in self.runs.values()]
+
+            def bring() -> None:
+                for one in runs:
+                    one()
+
+            yield bring
 
     def upload(self, feed: Feed, *, learning: bool) -> None:
         """Copy the feed that comes next, in a thread beside the one that runs sequences."""
@@ -123,7 +142,9 @@ class CudaRun(Run):
 
         self.cuda = cuda
         self.driver = getattr(text, emitted.name)
-        self.whole: Any = getattr(text, f"{emitted.name}_whole") if emitted.whole else None
+        self.recorded: Recorded | None = None
+        self.weights: dict[str, Any] = {}  # stored arrays on the device
+        self.stays: Store | None = None  # whose arrays are newer there
         self.written = {w.stored for w in emitted.graph.writes}
         self.simulated: bool = text.SIMULATED
         self.threads = (3, 2) if self.simulated else (ONE, MANY)
@@ -137,36 +158,22 @@ class CudaRun(Run):
             return
         sys.setswitchinterval(1e-4)  # its threads are Python's and wait for each other's turns
 
-    def one(self, kernel: Any, width: int, rows: int, *arguments: Any) -> None:
-        """Launch a kernel with one block for each row, as wide as its widest loop."""
-        kernel[(1, rows), self.block(width, self.threads[0]), self.arrays.stream](*arguments)
+    def one(self, kernel: Any, width: int, rows: int, depth: int, *arguments: Any) -> None:
+        """Launch a kernel with one block for each row and step, as wide as its widest loop."""
+        kernel[(1, rows, depth), self.block(width, self.threads[0]), self.arrays.stream](*arguments)
 
-    def many(self, kernel: Any, width: int, rows: int, *arguments: Any) -> None:
-        """Launch a kernel over so many places in each row."""
+    def many(self, kernel: Any, width: int, rows: int, depth: int, *arguments: Any) -> None:
+        """Launch a kernel over so many places in each row, at so many steps."""
         threads = self.block(width, self.threads[1])
         blocks = min(-(-width // threads), 2 if self.simulated else 65535)
-        kernel[(blocks, rows), threads, self.arrays.stream](*arguments)
+        kernel[(blocks, rows, depth), threads, self.arrays.stream](*arguments)
 
-    def tiles(self, kernel: Any, rows: int, columns: int, *arguments: Any) -> None:
-        """Launch a kernel over the tiles of a matrix of so many rows and columns."""
+    def tiles(self, kernel: Any, rows: int, columns: int, depth: int, *arguments: Any) -> None:
+        """Launch a kernel over the tiles of a matrix of so many rows and columns, at so many steps."""
         side = 2 if self.simulated else 16
-        blocks = -(-rows // (4 * side)) * -(-columns // (4 * side))
+        blocks = -(-rows // (SUMS * side)) * -(-columns // (SUMS * side))
         blocks = min(blocks, 2 if self.simulated else 65535)
-        kernel[blocks, side * side, self.arrays.stream](*arguments)
-
-    def together(self) -> int:
-        """How many blocks work on a whole sequence: as many as can wait for each other and have work."""
-        return min(self.resident, max(self.size[1], GRID // MANY))
-
-    @cached_property
-    def resident(self) -> int:
-        """How many blocks of the one kernel are on the card at the same time; in the simulator only one is."""
-        if self.simulated:
-            return 1
-        kernel = self.emitted.kernels[-1]
-        made = self.whole.compile(signature(kernel, self.emitted, self.dtype))
-        most: int = made.max_cooperative_grid_blocks(self.threads[1])
-        return most
+        kernel[(blocks, 1, depth), side * side, self.arrays.stream](*arguments)
 
     def block(self, width: int, most: int) -> int:
         """Threads of a block: whole warps, on a device."""
@@ -175,27 +182,66 @@ class CudaRun(Run):
     def __call__(self, store: Store, feed: Feed, gradients: bool) -> Outcome:
         """Run one sequence."""
         steps, batch = feed.steps, feed.batch
-        if self.size != (steps, batch):
-            self.kept, self.size = {}, (steps, batch)
+        first = self.size != (steps, batch)
+        if first:
+            self.kept, self.size, self.recorded = {}, (steps, batch), None
             self.ahead = self.nothing_ahead()
             refuse_too_large(self.cuda, self.sizes(steps, batch), steps, batch)
-        updates = steps if gradients else 1
-        arrays: dict[str, Any] = dict(self.ahead.arrays(feed))
-        host: dict[str, Any] = dict.fromkeys(arrays)
-        for spec in self.emitted.specs:
-            if spec.name not in arrays:
-                host[spec.name], arrays[spec.name] = self.both(spec, store, feed, updates)
+        host: dict[str, Any] = {}
+        sent = self.ahead.arrays(feed)
+        arrays = {
+            spec.name: self.placed(spec, store, feed, host, sent, steps if gradients else 1)
+            for spec in self.emitted.specs
+        }
         for name, state in self.kept_states:
             value = np.ascontiguousarray(self.places(state, store), self.kind(self.spec(name)))
             self.arrays.write(arrays[name], value)
         numbers = (steps, batch, self.chunk(steps), gradients)
         given = [arrays[s.name] for s in self.emitted.specs]
-        if self.whole is not None:
-            self.whole[self.together(), self.threads[1], self.arrays.stream](*numbers, *given)
-        else:
+
+        def launches() -> None:
             self.driver(self.one, self.many, self.tiles, *numbers, *given)
-        self.back(store, host, arrays)
+
+        if first or gradients or self.simulated:
+            launches()
+        else:
+            self.recorded = self.recorded or Recorded(self.arrays.stream, launches)
+            self.recorded.launch()
+        self.back(store, host, arrays, gradients)
         return self.outcome(host, gradients)
+
+    @contextmanager
+    def staying(self, store: Store) -> Iterator[Callable[[], None]]:
+        """What is learned of a store stays on the device; what this gives copies it to the store."""
+
+        def bring() -> None:
+            for spec in self.stored_specs:
+                if spec.source in self.written and spec.name in self.weights:
+                    self.stored(spec.source, store)[...] = self.arrays.read(self.weights[spec.name])
+
+        for spec in self.stored_specs:
+            if spec.name in self.weights:
+                self.place_weights(spec, store)
+        self.stays = store
+        try:
+            yield bring
+        finally:
+            self.stays = None
+            bring()
+
+    @property
+    def stored_specs(self) -> list[ArraySpec]:
+        """The arrays that outlive a sequence."""
+        return [s for s in self.emitted.specs if s.role == "stored"]
+
+    def place_weights(self, spec: ArraySpec, store: Store) -> Any:
+        """A stored array, copied to the device; gives the host's."""
+        value = self.stored(spec.source, store)
+        if spec.name in self.weights:
+            self.arrays.write(self.weights[spec.name], value)
+        else:
+            self.weights[spec.name] = self.arrays.new(value)
+        return value
 
     def nothing_ahead(self) -> Ahead:
         """Where the fields of the next batch go."""
@@ -214,23 +260,46 @@ class CudaRun(Run):
         """An array's description."""
         return next(s for s in self.emitted.specs if s.name == name)
 
-    def both(self, spec: ArraySpec, store: Store, feed: Feed, updates: int) -> tuple[Any, Any]:
-        """An array on the host, None if it never is there, and on the device."""
-        if spec.role in RESIDENT:
-            if spec.name not in self.kept:
-                zeros = np.zeros(self.shape(spec, *self.size), self.kind(spec))
-                self.kept[spec.name] = self.arrays.new(zeros)
-            return None, self.kept[spec.name]
-        value = self.array(spec, store, feed, updates)
-        return value, self.arrays.new(value)
+    def placed(
+        self,
+        spec: ArraySpec,
+        store: Store,
+        feed: Feed,
+        host: dict[str, Any],
+        sent: Mapping[str, Any],
+        updates: int,
+    ) -> Any:
+        """An array on the device, the same one for all sequences of a size; `host` gets what is on the host too."""
+        if spec.role == "stored":
+            if self.stays is not store or spec.name not in self.weights:
+                host[spec.name] = self.place_weights(spec, store)
+            return self.weights[spec.name]
+        if spec.role == "gradient" and updates > 1:
+            return self.arrays.new(np.zeros(self.shape(spec, *self.size, updates), self.kind(spec)))
+        if spec.name not in self.kept:
+            self.kept[spec.name] = self.arrays.new(
+                np.zeros(self.shape(spec, *self.size), self.kind(spec))
+            )
+        there = self.kept[spec.name]
+        if spec.role not in (*RESIDENT, "gradient"):
+            value = sent.get(spec.name)
+            self.arrays.write(
+                there, self.array(spec, store, feed, updates) if value is None else value
+            )
+        return there
 
-    def back(self, store: Store, host: dict[str, Any], arrays: dict[str, Any]) -> None:
+    def back(
+        self, store: Store, host: dict[str, Any], arrays: dict[str, Any], gradients: bool
+    ) -> None:
         """Copy what a sequence has made to the host: once, at its end."""
         for spec in self.emitted.specs:
-            if spec.role in BACK or spec.name == "updates":
+            wanted = gradients or spec.role != "gradient"
+            if (spec.role in BACK and wanted) or spec.name == "updates":
                 host[spec.name] = self.arrays.read(arrays[spec.name])
-            elif spec.role == "stored" and spec.source in self.written:
+            elif spec.name in host and spec.source in self.written and self.stays is not store:
                 host[spec.name][...] = self.arrays.read(arrays[spec.name])
+            else:
+                host.setdefault(spec.name)
         for name, state in self.kept_states:
             places = self.places(state, store)
             places[...] = self.arrays.read(arrays[name]).reshape(places.shape)
@@ -238,7 +307,7 @@ class CudaRun(Run):
     def sizes(self, steps: int, batch: int) -> dict[str, int]:
         """Bytes on the device by array: all of them are there at once, so that their sum is the peak.
 
-        Fields are there three times: as the first batch of this size brought them, and in two places for others.
+        Fields are there three times: where kernels read them, and in two places for batches that come next.
         """
         return {
             s.name: self.emitted.bytes(s, self.dtype, steps, batch)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 CHANNELS, TERMS = 32, 64  # of a product that fills tiles
 LARGE = 1 << 20  # multiplications for one sample from which on tiles pay
+STEPS = 100  # of a sequence of ordinary length
+LISTED = range(64, 8192)  # inputs of which the silent ones are not looked at by every owner
+FEW = 64  # outputs of a sum, of which a list is not worth making at all steps at once
+TOGETHER = range(8)  # events whose weights are on their way at the same time
 
 
 def places(f: CudaFunction, axes: Axes) -> tuple[list[tuple[str, str]], str]:
@@ -74,20 +78,27 @@ def owned(f: CudaFunction, node: Node, out: str, wide: bool, terms: Callable[[],
 
 
 def project(f: CudaFunction, node: Node, out: str) -> None:
-    """y = A(w, x) and its transpose in x. Silent places cost a comparison, the same one for all owners."""
+    """y = A(w, x) and its transpose in x. Silent places cost a comparison at most."""
     g: Geometry = node.get("geometry")
     wide = wide_sum(f, node)
     back = node.op == "project_x"
     w, x = weights(f, node, back, wide), reader(f, node.args[1], wide)
-    if g.kind == "dense":
-        f.work = size(g.post if back else g.pre)
-        owned(f, node, out, wide, lambda: _dense(f, g, w, x, back))
-        return
     m = shape_of(g)
-    down = (g.kind == "conv") != back
-    if lead(node.axes) is not None and by_tiles(m, down):
+    down = (g.kind != "conv_transpose") != back
+    if lead(node.axes) is not None and by_tiles(f, g, down):
         f.fma = "fma_d" if wide else "fma_f"
         _tiled(f, node, out, wide, lambda t: windows(t, m, x, w, down), down)
+        return
+    if g.kind == "dense":
+        pre, post = size(g.pre), size(g.post)
+        own = f.fixed(f.node(node.args[1]).axes) and not (f.at_once and post < FEW)
+        if not back and own and pre in LISTED:
+            events, zero = _events(f, node, x, pre), "D(0.0)" if wide else "F(0.0)"
+            f.work = pre // 4
+            owned(f, node, out, wide, lambda: _listed(f, events, w, x, post, zero))
+            return
+        f.work = post if back else pre
+        owned(f, node, out, wide, lambda: _dense(f, g, w, x, back))
         return
     f.work = m.kh * m.kw * (m.mine if down else m.per)
     owned(f, node, out, wide, lambda: (_down if down else _up)(f, m, w, x, not back))
@@ -114,6 +125,46 @@ def _dense(f: CudaFunction, g: Geometry, w: At, x: At, back: bool) -> None:
     pre, post = size(g.pre), size(g.post)
     with f.body.block(f"for j in range({post if back else pre})"):
         _term(f, x("j"), w(f"j * {pre if back else post} + i"), not back)
+
+
+def _events(f: CudaFunction, node: Node, x: At, n: int) -> str:
+    """Of a list of the places of x that are not 0, in their order, the name; all threads of a block make it."""
+    ident, groups = f.arrays.identifier(node), -(-n // 32)
+    events, masks, count = f"events_{ident}", f"masks_{ident}", f"count_{ident}"
+    f.body(f"{masks} = cuda.shared.array({groups}, np.uint32)")
+    f.body(f"{events} = cuda.shared.array({n}, np.uint16)")
+    with f.body.block(f"for group in range(cuda.threadIdx.x, {groups}, cuda.blockDim.x)"):
+        f.body("mask = 0")
+        with f.body.block(f"for j in range(32 * group, min(32 * group + 32, {n}))"):
+            f.body(f"mask |= (1 if {x('j')} != 0 else 0) << (j - 32 * group)")
+        f.body(f"{masks}[group] = mask")
+    f.body("cuda.syncthreads()")
+    with (
+        f.body.block(f"for j in range(cuda.threadIdx.x, {n}, cuda.blockDim.x)"),
+        f.body.block(f"if {masks}[j // 32] >> (j % 32) & 1"),
+    ):
+        f.body(f"{events}[ones_before(j, {masks})] = j")
+    f.body(f"{count} = ones_before({n}, {masks})")
+    f.body("cuda.syncthreads()")
+    f.body()
+    return ident
+
+
+def _listed(f: CudaFunction, ident: str, w: At, x: At, post: int, zero: str) -> None:
+    """Add the weights of listed inputs in their order, of several at a time; what is behind the last counts nothing."""
+    events, count, step = f"events_{ident}", f"count_{ident}", len(TOGETHER)
+
+    def weight(j: str) -> str:
+        return w(f"{j} * {post} + i")
+
+    with f.body.block(f"for e in range(0, {count}, {step})"):
+        for u in TOGETHER:
+            f.body(f"j{u} = int({events}[min(e + {u}, {count} - 1)])")
+        for u in TOGETHER:
+            value = f"{x(f'j{u}')} if e + {u} < {count} else {zero}" if u else x("j0")
+            f.body(f"x{u}, w{u} = {value}, {weight(f'j{u}')}")
+        for u in TOGETHER:
+            f.body(f"total = {f.fma}(x{u}, w{u}, total)")
 
 
 def _within(group: str, i: str, n: int) -> str:
@@ -185,9 +236,17 @@ def _up(f: CudaFunction, m: Shape, w: At, x: At, sparse: bool) -> None:
                     )
 
 
-def by_tiles(m: Shape, down: bool) -> bool:
-    """Whether a convolution is made by tiles: a rule on sizes. Tiles are full, and blocks enough."""
+def by_tiles(f: CudaFunction, g: Geometry, down: bool) -> bool:
+    """Whether a product is made by tiles: a rule on sizes. Tiles are full, and blocks enough.
+
+    A dense one has one pixel: it is made by tiles where it is made for many steps at once.
+    """
+    m = shape_of(g)
     pixels, terms, channels = m.product(down)
+    if g.kind == "dense":
+        if not f.at_once:
+            return False
+        pixels = f.plan.chunk.most or STEPS
     if m.groups > 1 or (not down and m.stride > 1):  # most terms would be zeros
         return False
     return channels >= CHANNELS and terms >= TERMS and pixels * channels * terms >= LARGE
@@ -201,17 +260,17 @@ def _tiled(
     factors: Callable[[Tile], Factors],
     down: bool,
 ) -> None:
-    """The values of a convolution for the pixels of all samples, by tiles."""
+    """The values of a product for the pixels of all samples, by tiles."""
     pixels, terms, channels = shape_of(node.get("geometry")).product(down)
     kind, target = ("D" if wide else "F"), ("D" if f.wide[node.name] else "F")
     tile = Tile(f"B * {pixels}", str(channels), str(terms), kind, f.fma)
     first = "b, " if rows(f, node.axes) else ""
 
-    def stored(u: int, v: int) -> list[str]:
-        place = f"e{u} % {pixels} * {channels} + j + column + {v} * SIDE"
-        value = f"s{u}{v}" if kind == target else f"{target}(s{u}{v})"
-        return [f"b = e{u} // {pixels}", f"{f.at(out, first + place)} = {value}"]
-
+    value = "sums[u, v]" if kind == target else f"{target}(sums[u, v])"
+    stored = [
+        f"b, place = i // {pixels}, i % {pixels} * {channels} + j",
+        f"{f.at(out, first + 'place')} = {value}",
+    ]
     f.tiled(tile.lines(factors(tile), stored), tile.down, tile.across)
 
 

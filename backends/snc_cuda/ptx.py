@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 from snc.codegen.kernel import KernelSource, load_file, written
 from snc.codegen.run import graphs
 from snc.diagnostics import BackendError
 from snc_cuda.code import MANY, ONE, Kernel
+from snc_cuda.compilers import types_of
 from snc_cuda.driver import CudaEmitted, emit_graph
 
 
@@ -40,8 +39,7 @@ class Entry:
         from numba import cuda
 
         cc = capability(architecture)
-        with device_of(cc):
-            text, _ = cuda.compile_ptx(self.function, self.types, cc=cc, launch_bounds=self.threads)
+        text, _ = cuda.compile_ptx(self.function, self.types, cc=cc, launch_bounds=self.threads)
         return str(text)
 
 
@@ -78,26 +76,6 @@ def capability(architecture: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-@contextmanager
-def device_of(capability: tuple[int, int]) -> Iterator[None]:
-    """The compiler's barrier of a grid asks the current device for its age: here it is told."""
-    from numba.cuda import dispatcher
-
-    before = dispatcher.get_current_device
-    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)
-    try:
-        yield
-    finally:
-        dispatcher.get_current_device = before
-
-
 def signature(kernel: Kernel, emitted: CudaEmitted, dtype: str) -> tuple[Any, ...]:
     """The types of a kernel's arguments."""
-    from numba import types
-
-    real = types.float64 if dtype == "float64" else types.float32
-    kinds = {"F": real, "D": types.float64, "I": types.int64, "U": types.uint8, "Q": types.uint64}
-    specs = {s.name: s for s in emitted.specs}
-    numbers = [types.boolean if n == "want" else types.int64 for n in kernel.numbers]
-    arrays = [types.Array(kinds[specs[a].dtype], len(specs[a].shape), "C") for a in kernel.arrays]
-    return (*numbers, *arrays)
+    return types_of(emitted.kinds(kernel), dtype == "float32")

@@ -1,4 +1,4 @@
-"""The numbers of a convolution."""
+"""The numbers of a convolution; a dense projection is one of pictures of one pixel."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from snc.graph.geometry import Geometry
+from snc.graph.graph import size
 
 At = Callable[[str], str]
 """The code of an array's element, from that of its index."""
@@ -48,6 +49,8 @@ class Shape(NamedTuple):
 
 def shape_of(g: Geometry) -> Shape:
     """The convolution of a geometry; that of a transposed one goes from post to pre."""
+    if g.kind == "dense":
+        return Shape(1, 1, size(g.pre), 1, 1, size(g.post), 1, 1, 1, 0, 0, 1, 1)
     big, small = ("pre", "post") if g.kind == "conv" else ("post", "pre")
     return Shape(
         *g.extent(big), g.channels(big), *g.extent(small), g.channels(small), *g.kernel, g.stride,

@@ -10,19 +10,18 @@ from snc.codegen.nest import variable
 from snc.graph.geometry import Geometry
 from snc.graph.graph import Node, size
 from snc.program.demand import at_first
-from snc_cuda.code import GRID, SAMPLES, CudaCode, Launch
+from snc_cuda.code import SAMPLES, CudaCode, Launch
 from snc_cuda.function import CudaFunction
-from snc_cuda.products import weight_place, weight_terms
+from snc_cuda.products import CHANNELS, weight_place, weight_terms
 from snc_cuda.shapes import At, shape_of
-from snc_cuda.tiles import AREA, Tile, dense, pictures
+from snc_cuda.tiles import AREA, Tile, pictures
 
 NUMBERS = ("t0", "steps", "T", "B")
 
 
-OWNERS = 1 << 17  # threads that keep a large card busy
-TILED = 1 << 18  # weights of a dense projection that are enough for tiles, of which each has 4096
+OWNERS = 1 << 19  # threads that keep a large card busy
 BLOCKS = 256  # tiles that keep a large card busy
-ROWS = 1024  # terms of each weight from which on tiles pay
+ROWS = 128  # terms of each weight from which on tiles pay
 
 
 def collect(code: CudaCode, node: Node, opened: str) -> list[Launch]:
@@ -103,14 +102,13 @@ class Product:
         return self.wide or any(self.f.stored_wide(x) for x in self.names)
 
     def launches(self) -> list[Launch]:
-        """By tiles where both factors are dense, else by owners, who skip silent places; few of them share."""
-        n, kind = size(self.value.axes), self.geometry.kind
+        """By tiles where they are full, else by owners, who skip silent places; few of them share."""
+        n = size(self.value.axes)
         self.f.fma = "fma_d" if self.inner else "fma_f"
-        many = not self.first and self.terms_of_one() >= ROWS
-        if many and kind == "dense" and n >= TILED and not silent(self.f, self.names[1]):
-            return self.by_tiles()
-        if many and kind != "dense" and n >= AREA and shape_of(self.geometry).groups == 1:
-            return self.by_shared_tiles(n)
+        m = shape_of(self.geometry)
+        full = min(m.kh * m.kw * m.inputs, m.outputs) >= CHANNELS and n >= AREA and m.groups == 1
+        if full and self.terms_of_one() >= ROWS:
+            return self.by_tiles(n)
         return self.by_slices(n) if n < OWNERS else self.by_owners()
 
     def terms(self, samples: str) -> None:
@@ -118,20 +116,23 @@ class Product:
         f = self.f
         weight_place(f, self.geometry)
         if self.first:
-            a, z = self.names
-            signal = f"f_{f.arrays.identifier(f.node(a))}"
             with f.body.block(f"for b in range({samples})"):
-                read = (
-                    part(f, x, array, self.inner) for x, array in ((a, signal), (z, before(f, z)))
-                )
-                weight_terms(f, self.geometry, *read)
+                weight_terms(f, self.geometry, *self.factors())
             return
         with (
             f.body.block("for k in range(steps)"),
             when(f, self.opened),
             f.body.block(f"for b in range({samples})"),
         ):
-            weight_terms(f, self.geometry, *(operand(f, x, self.inner) for x in self.names))
+            weight_terms(f, self.geometry, *self.factors())
+
+    def factors(self) -> tuple[At, At]:
+        """The elements of the signal at post, and of the value at pre."""
+        f, (a, z) = self.f, self.names
+        if not self.first:
+            return operand(f, a, self.inner), operand(f, z, self.inner)
+        signal = f"f_{f.arrays.identifier(f.node(a))}"
+        return part(f, a, signal, self.inner), part(f, z, before(f, z), self.inner)
 
     def sum(self, text: str) -> str:
         """A number in the precision of the sum."""
@@ -166,9 +167,7 @@ class Product:
 
         f.spread([("share", "S"), ("i", str(n))], one_slice)
         first = self.code.add(f.name, "many", "1", (*NUMBERS, "S"), f.body.lines)
-        shares = min(SAMPLES, most)
-        steps = -(-self.terms_of_one() // shares) * -(-n * shares // GRID)
-        launch = Launch(first, (f"min(B, {most}) * {n}",), steps, self.shared(most))
+        launch = Launch(first, (f"min(B, {most}) * {n}",), self.shared(most))
         return [launch, self.together(n, most)]
 
     def shared(self, most: int) -> tuple[tuple[str, str], ...]:
@@ -193,7 +192,7 @@ class Product:
 
         f.spread([("i", str(n))], whole)
         kernel = self.code.add(f.name, "many", "1", (*NUMBERS, "S"), f.body.lines)
-        return Launch(kernel, (str(n),), most, self.shared(most))
+        return Launch(kernel, (str(n),), self.shared(most))
 
     def terms_of_one(self) -> int:
         """How many terms a weight has in a chunk of a batch of ordinary size."""
@@ -204,45 +203,27 @@ class Product:
         steps = 1 if self.first else self.code.plan.chunk.most or 100
         return steps * SAMPLES * places
 
-    def by_tiles(self) -> list[Launch]:
-        """A block adds the terms of a tile of weights, whose factors it keeps in shared memory."""
-        pre, post = size(self.geometry.pre), size(self.geometry.post)
-        a, z = (operand(self.f, x, self.inner) for x in self.names)
-        tile = Tile(str(pre), str(post), "steps * B", "D" if self.inner else "F", self.f.fma)
+    def by_tiles(self, n: int) -> list[Launch]:
+        """A block adds the terms of a tile of weights, whose factors it keeps in shared memory.
 
-        def stored(u: int, v: int) -> list[str]:
-            index = f"(i + row + {u} * SIDE) * {post} + j + column + {v} * SIDE"
-            return [self.added(index, f"s{u}{v}")]
-
-        lines = tile.lines(dense(tile, a, z, self.opened), stored)
-        kernel = self.code.add(self.f.name, "tiles", "1", NUMBERS, lines)
-        return [Launch(kernel, (str(pre), str(post)))]
-
-    def by_shared_tiles(self, n: int) -> list[Launch]:
-        """The same for a convolution, whose samples are dealt out to shares where it has few tiles."""
-        m, conv = shape_of(self.geometry), self.geometry.kind == "conv"
+        Samples are dealt out to shares where there are few tiles.
+        """
+        m, conv = shape_of(self.geometry), self.geometry.kind != "conv_transpose"
         most = max(1, BLOCKS * AREA // n)
-        a, z = (operand(self.f, x, self.inner) for x in self.names)
+        a, z = self.factors()
         part, down = self.parts(n, most), str(m.kh * m.kw * m.inputs)
-        terms = f"steps * samples * {m.rows * m.columns}"
+        terms = f"{'' if self.first else 'steps * '}samples * {m.rows * m.columns}"
         tile = Tile(down, str(m.outputs), terms, "D" if self.inner else "F", self.f.fma)
 
-        def stored(u: int, v: int) -> list[str]:
-            big, small = f"(i + row + {u} * SIDE)", f"j + column + {v} * SIDE"
-            index = f"{big} * {m.outputs} + {small}"
-            if not conv:
-                index = f"({big} // {m.inputs} * {m.outputs} + {small}) * {m.inputs} + {big} % {m.inputs}"
-            return [f"{part}[share, {index}] = s{u}{v}"]
-
+        index = f"i * {m.outputs} + j"
+        if not conv:
+            index = f"(i // {m.inputs} * {m.outputs} + j) * {m.inputs} + i % {m.inputs}"
+        stored = [f"{part}[share, {index}] = sums[u, v]"]
         factors = pictures(tile, m, *((z, a) if conv else (a, z)), self.opened)
         name, numbers = self.f.name, (*NUMBERS, "S")
         kernel = self.code.add(name, "tiles", "1", numbers, tile.lines(factors, stored))
         sizes = (f"min(B, {most}) * {down}", str(m.outputs))
-        return [Launch(kernel, sizes, 0, self.shared(most)), self.together(n, most)]
-
-    def added(self, index: str, text: str) -> str:
-        """The line that adds a number to the sum."""
-        return f"{self.total}[{index}] += {self.sum(text)}"
+        return [Launch(kernel, sizes, self.shared(most)), self.together(n, most)]
 
 
 def part(f: CudaFunction, name: str, array: str, wide: bool) -> At:
@@ -263,16 +244,6 @@ def before(f: CudaFunction, name: str) -> str:
     array = "b_" + f.arrays.identifier(f.node(state.value))
     kind = "D" if f.wide[name] else "F"
     return f.arrays.add(array, "before", state.name, ("B", length(past.axes)), kind)
-
-
-def silent(f: CudaFunction, name: str) -> bool:
-    """Whether a value is zero at most places: spikes, what is made of them place by place, and what is fed."""
-    node = f.node(name)
-    if node.op in ("spike", "field"):
-        return True
-    if node.op == "previous":
-        return silent(f, f.plan.graph.state[node.get("state")].value)
-    return node.op in ("rename", "stop", "reshape", "max_pool", "part") and silent(f, node.args[0])
 
 
 def operand(f: CudaFunction, name: str, wide: bool) -> At:

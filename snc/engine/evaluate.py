@@ -9,7 +9,7 @@ from snc.engine.initial import first_store, placed
 from snc.engine.measure import Sums, add_outcome, refuse_bad
 from snc.engine.phase import Phase
 from snc.engine.schedule import rates
-from snc.module import Store
+from snc.module import Store, staying
 
 
 def evaluate(
@@ -31,7 +31,7 @@ def evaluate(
     now = rates(phase.plan.rates, epoch, {})
     feeder = Feeder(samples, epoch, seed, training=False, rates=now, phase=phase)
     sums, apart = Sums(), apart_from_training(phase, store, order.size, seed)
-    with closing(feeder.feeds(batches)) as feeds:
+    with closing(feeder.feeds(batches)) as feeds, staying(phase.module, apart):
         for feed in feeds:
             outcome = phase.module.evaluate(apart, feed)
             refuse_bad(outcome, feeder.where(feed))

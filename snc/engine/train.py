@@ -20,7 +20,7 @@ from snc.engine.progress import Watcher
 from snc.engine.schedule import by_learner, plateaus_after, rates
 from snc.engine.standing import EpochRecord, Standing
 from snc.model.plan import Stored
-from snc.module import Store
+from snc.module import Store, staying
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,8 @@ class _Runner:
         now = rates(phase.plan.rates, standing.epoch, standing.plateaus)
         epoch, seed = standing.epoch, self.identity.seed
         feeder = Feeder(samples, epoch, seed, training=True, rates=now, phase=phase)
-        with closing(feeder.feeds(batches, first=standing.batch)) as feeds:
+        coming = closing(feeder.feeds(batches, first=standing.batch))
+        with coming as feeds, staying(phase.module, standing.store) as bring:
             for feed in feeds:
                 outcome = phase.module.learn(standing.store, feed)
                 refuse_bad(outcome, feeder.where(feed))
@@ -186,6 +187,7 @@ class _Runner:
                 standing.batch = feed.number + 1
                 self.watch.batch(feed.batch, standing.sums)
                 if self.save_is_due(standing.batch):
+                    bring()
                     self.save(standing)
 
     def finish_epoch(self, phase: Phase, data: PhaseData, standing: Standing) -> None:

@@ -34,18 +34,18 @@ def in_layers(
         nodes = [n for n in graph.nodes if stage.get(n.name) == number]
         if place[nodes[0].name] == "sample":
             levels = _levels(graph, nodes, stepwise)
-            apart = _apart(graph, nodes, levels) if layers else dict.fromkeys(levels, 0)
-            part |= {name: (number, levels[name], apart[name]) for name in levels}
+            pieces = apart(graph, nodes, levels) if layers else dict.fromkeys(levels, 0)
+            part |= {name: (number, levels[name], pieces[name]) for name in levels}
     order = {p: k for k, p in enumerate(sorted(set(part.values())))}
     return {name: order[p] for name, p in part.items()}
 
 
-def _apart(graph: Graph, nodes: list[Node], level: Mapping[str, int]) -> dict[str, int]:
+def apart(graph: Graph, nodes: list[Node], level: Mapping[str, int]) -> dict[str, int]:
     """Numbers for the parts of a level that do not read one another."""
-    reads = _reads(graph, nodes)
-    reads.remove_edges_from([(a, b) for a, b in reads.edges if level[a] != level[b]])
+    found = reads(graph, nodes)
+    found.remove_edges_from([(a, b) for a, b in found.edges if level[a] != level[b]])
     first = {n.name: k for k, n in enumerate(nodes)}
-    parts = sorted(nx.weakly_connected_components(reads), key=lambda p: min(first[n] for n in p))
+    parts = sorted(nx.weakly_connected_components(found), key=lambda p: min(first[n] for n in p))
     return {name: k for k, part in enumerate(parts) for name in part}
 
 
@@ -54,7 +54,7 @@ def _levels(graph: Graph, nodes: list[Node], stepwise: bool) -> dict[str, int]:
 
     What is before all of them is computed with the first that reads it, or step by step in a stage of its own.
     """
-    parts = nx.condensation(_reads(graph, nodes))
+    parts = nx.condensation(reads(graph, nodes))
     mine = {n.name: n for n in nodes}
     order, level = list(nx.topological_sort(parts)), dict[int, int]()
     for k in order:
@@ -67,21 +67,23 @@ def _levels(graph: Graph, nodes: list[Node], stepwise: bool) -> dict[str, int]:
     return {name: level[k] for k in order for name in parts.nodes[k]["members"]}
 
 
-def _reads(graph: Graph, nodes: list[Node]) -> nx.DiGraph:
-    """Who reads whom in a stage, at the same step or at another."""
+def reads(graph: Graph, nodes: list[Node]) -> nx.DiGraph:
+    """Who reads whom in a stage, at the same step or at another; edges tell which (`delayed`)."""
     found = nx.DiGraph()
     found.add_nodes_from(n.name for n in nodes)
     for node in nodes:
-        for source in _sources(graph, node):
+        for source, delayed in _sources(graph, node):
             if source in found:
-                found.add_edge(source, node.name)
+                known = found.get_edge_data(source, node.name, {}).get("delayed", False)
+                found.add_edge(source, node.name, delayed=known or delayed)
     return found
 
 
-def _sources(graph: Graph, node: Node) -> Iterator[str]:
+def _sources(graph: Graph, node: Node) -> Iterator[tuple[str, bool]]:
     for name in node.args:
         read = graph.by_name[name]
-        yield graph.state[read.get("state")].value if read.op in ("previous", "later") else name
+        delayed = read.op in ("previous", "later")
+        yield (graph.state[read.get("state")].value if delayed else name), delayed
 
 
 def is_sum_over_samples(node: Node) -> bool:

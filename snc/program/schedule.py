@@ -20,6 +20,7 @@ from snc.graph.graph import PARTNER, SAMPLE, Graph, Node
 from snc.program.demand import gates
 from snc.program.layers import in_layers
 from snc.program.order import Order, order_of
+from snc.program.time import in_time
 
 OPTIONAL = ("gates", "in_layers", "shared_room")
 """What may be left out: closed windows spare work, layers take turns, values share places."""
@@ -30,6 +31,7 @@ ROOM = (
 NEXT = "`next` changes values at every step"
 KEPT = "a value is kept per synapse"
 LEAST, MOST = 10, 100  # steps of a chunk where nothing forces another number
+WIDE = 4  # times that room, where all steps of a chunk are computed at once
 LONG = 20  # steps of a chunk of sequences of more than that: what is kept does not grow with them
 
 
@@ -103,10 +105,13 @@ class Schedule:
         return "\n".join(lines) + "\n"
 
 
-def schedule(graph: Graph, without: Sequence[str] = (), apart: bool = False) -> Schedule:
+def schedule(
+    graph: Graph, without: Sequence[str] = (), apart: bool = False, at_once: bool = False
+) -> Schedule:
     """Find the stages and the chunk length of a graph.
 
     without: what of OPTIONAL is left out, which changes speed and memory only. apart: no two values share a place.
+    at_once: stages that no state runs through are computed at all steps of a chunk at the same time.
     """
     clock = clocks_of(graph)
     place: dict[str, str] = {}
@@ -120,8 +125,12 @@ def schedule(graph: Graph, without: Sequence[str] = (), apart: bool = False) -> 
         stepwise = any(g.unit == "steps" and g.every == 1 for g in graph.groups)
         stage = in_layers(graph, place, stage, stepwise)
         turn = _turn(clock, stage)
+    forced = _forced(graph, stage)
+    if at_once and (forced is None or forced[0] != 1):
+        stage = in_time(graph, stage)
+        turn = _turn(clock, stage)
     order = order_of(graph, stage, turn, apart or "shared_room" in without)
-    chunk, why = _chunk(graph, stage, order.total)
+    chunk, why = _chunk(forced, order.total, ROOM * (WIDE if at_once else 1))
     gate = gates(graph, place, stage) if "gates" not in without else {}
     return Schedule(graph, clock, place, stage, turn, chunk, why, gate, order)
 
@@ -213,12 +222,11 @@ def _summed_later(graph: Graph, node: Node) -> bool:
     )
 
 
-def _chunk(graph: Graph, stage: Mapping[str, int], kept: int) -> tuple[Chunk, str]:
+def _chunk(forced: tuple[int, str] | None, kept: int, room: int) -> tuple[Chunk, str]:
     """How many steps a chunk has, of each of which some numbers of a sample are kept, and why."""
-    forced = _forced(graph, stage)
     if forced is not None:
         return Chunk(forced[0], forced[0]), forced[1]
-    most = min(max(ROOM // max(kept, 1), LEAST), MOST)
+    most = min(max(room // max(kept, 1), LEAST), MOST)
     return Chunk(most, min(most, LONG)), "as many as fit"
 
 

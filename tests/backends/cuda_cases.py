@@ -13,7 +13,6 @@ from types import ModuleType
 import pytest
 import snc_cuda.code
 import snc_cuda.driver
-import snc_cuda.whole
 from snc_cuda import backend
 from snc_cuda.module import CudaRun
 
@@ -42,29 +41,26 @@ def changed(module: ModuleType, **values: object) -> Iterator[None]:
             setattr(module, name, value)
 
 
-def whole() -> AbstractContextManager[None]:
-    """One kernel for a sequence: the rule for small networks that launch often, here for all small ones."""
-    return changed(snc_cuda.whole, FEW=0, LONG=1 << 30)
-
-
-def launched() -> AbstractContextManager[None]:
-    """A launch for every stage of a chunk, whose loop over steps is on the device."""
-    return changed(snc_cuda.whole, SMALL=-1)
-
-
 def launched_at_every_step() -> AbstractContextManager[None]:
     """No loop over steps is on the device: kernels are launched at every step, over many blocks."""
     return changed(snc_cuda.code, LAUNCH=-1)
 
 
 @contextmanager
-def whole_in_parts() -> Iterator[None]:
-    """One kernel for a sequence, with a barrier of the grid between all parts of all steps."""
-    with launched_at_every_step(), changed(snc_cuda.driver, fits=lambda calls, often: True):
+def in_blocks() -> Iterator[None]:
+    """Every stage that runs through time waits at barriers: no owner goes through the steps alone."""
+    with changed(snc_cuda.code, alone=lambda parts: False):
         yield
 
 
-WAYS = (whole, launched, launched_at_every_step, whole_in_parts)
+@contextmanager
+def step_by_step() -> Iterator[None]:
+    """No stage is computed at all steps at once."""
+    with changed(snc_cuda.driver, AT_ONCE=False):
+        yield
+
+
+WAYS = (launched_at_every_step, in_blocks, step_by_step)
 
 
 @contextmanager

@@ -21,7 +21,6 @@ from unittest.mock import patch
 
 from cuda.bindings import nvjitlink
 from numba.cuda.cudadrv import nvvm
-from numba.cuda.cudadrv.libs import get_cudalib
 from snc_cuda import backend
 from snc_cuda.ptx import Entry, entries
 
@@ -98,11 +97,6 @@ def assemble(ptx: str, architecture: str) -> None:
     try:
         code = ptx.encode()
         nvjitlink.add_data(linker, nvjitlink.InputType.PTX, code, len(code), "kernel")
-        if "cudaCG" in ptx:  # the barrier of a grid is in the runtime's library for devices
-            with Path(get_cudalib("cudadevrt", static=True)).open("rb") as file:
-                library = file.read()
-            kind = nvjitlink.InputType.LIBRARY
-            nvjitlink.add_data(linker, kind, library, len(library), "cudadevrt")
         nvjitlink.complete(linker)
         assert nvjitlink.get_linked_cubin_size(linker) > 1000
     except nvjitlink.nvJitLinkError as error:

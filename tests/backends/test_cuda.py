@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import snc_cuda
 import snc_cuda.memory
+import snc_cuda.products
 import snc_cuda.reductions
 import snc_cuda.sums
 from cuda_cases import WAYS, changed, here, launched_at_every_step, program, threads
@@ -88,12 +89,24 @@ def test_bits_depend_neither_on_threads_nor_on_blocks_nor_on_launches() -> None:
 
 @pytest.mark.parametrize("case", ["stllr_recurrent_bp", "stllr_recurrent_bp_online"])
 def test_tiles_leave_the_bits_of_plain_owners(case: str) -> None:
-    """Rows of a product are added in the same order: all steps of a chunk at once, or one step at a time."""
-    with changed(snc_cuda.sums, OWNERS=0):
+    """Rows of a product are added in the same order: by owners or by tiles, of as many shares of the samples."""
+    products = changed(snc_cuda.products, CHANNELS=1, TERMS=1, LARGE=0)
+    with changed(snc_cuda.sums, OWNERS=1 << 14):
         plain = left_behind(case)
-        with changed(snc_cuda.sums, TILED=0, ROWS=0, silent=lambda f, name: False):
-            assert "cuda.shared.array" in backend.emit(program(CONFORMANCE / f"{case}.snc")).text
+        with products, changed(snc_cuda.sums, CHANNELS=1, ROWS=0, AREA=1, BLOCKS=1 << 14):
+            text = backend.emit(program(CONFORMANCE / f"{case}.snc")).text
+            assert text.count("left = cuda.shared.array") >= 3
             assert left_behind(case) == plain
+
+
+@pytest.mark.parametrize("case", ["stllr_recurrent_bp", "tp_recurrent"])
+def test_lists_of_events_leave_the_bits_of_plain_owners(case: str) -> None:
+    """Silent inputs add nothing; the others are added in their order."""
+    plain = left_behind(case)
+    with changed(snc_cuda.products, LISTED=range(1, 8192)):
+        text = backend.emit(program(CONFORMANCE / f"{case}.snc")).text
+        assert text.count("ones_before") >= 3
+        assert left_behind(case) == plain
 
 
 @pytest.mark.parametrize("case", ["tess_local_apost_plus1", "bptt_conv"])
@@ -186,9 +199,10 @@ def test_the_peak_is_known_before_the_run(small: Net) -> None:
     """All arrays are there at once; what the module says is what the run allocates."""
     run(small, 5)
     ran = small.module.runs["learn"]  # type: ignore[attr-defined]
-    kept: Mapping[str, object] = ran.kept
+    roles = {s.name: s.role for s in ran.emitted.specs}
+    kept: Mapping[str, object] = {k: v for k, v in ran.kept.items() if roles[k] != "field"}
     brief = [s for s in ran.emitted.own() if s.name not in kept]  # made anew for every sequence
-    assert {s.role for s in brief} == {"gradient", "rates"}
+    assert {s.role for s in brief} == {"gradient"}
     seen = sum(np.asarray(a).nbytes for a in kept.values())
     seen += sum(ran.emitted.bytes(s, ran.dtype, 9, 5) for s in brief)
     assert seen == small.module.memory(9, 5)

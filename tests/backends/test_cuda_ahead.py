@@ -14,6 +14,8 @@ from networks import Net, net_of
 from odd_specs import odd
 from snc_cuda.ahead import Ahead
 
+from snc.module import staying
+
 pytestmark = here
 
 
@@ -82,3 +84,40 @@ def test_two_places_take_turns_in_a_stream_of_their_own(monkeypatch: pytest.Monk
         assert ahead.arrays(SimpleNamespace()) == {}  # type: ignore[arg-type]
     assert told == ["select", "copy", "wait"] * 3
     assert found[0] is found[2] is not found[1]
+
+
+# What stays on the device -------------------------------------------------------------------------------
+
+
+def bytes_of(store: dict[str, np.ndarray]) -> bytes:
+    return b"".join(np.ascontiguousarray(store[k]).tobytes() for k in sorted(store))
+
+
+@pytest.mark.parametrize(
+    "name", ["stdp", "updates every 2 and every 3 steps", "states that are kept"]
+)
+def test_what_is_learned_stays_on_the_device_until_it_is_brought(name: str, tmp_path: Path) -> None:
+    """The same bytes as batch by batch, with batches of several sizes; the store is old until it is asked for."""
+    made = net_of(odd(name).text, tmp_path, backend="cuda", dtype="float32")
+    plain, kept = made.store(batch=4), made.store(batch=4)
+    first = bytes_of(kept)
+    for feed in feeds(made, (4, 4, 3, 4)):
+        made.module.learn(plain, feed)
+    with staying(made.module, kept) as bring:
+        for number, feed in enumerate(feeds(made, (4, 4, 3, 4))):
+            made.module.learn(kept, feed)
+            if number == 1:
+                assert bytes_of(kept) == first
+                bring()
+                assert bytes_of(kept) != first
+    assert bytes_of(kept) == bytes_of(plain) != first
+
+
+def test_what_is_learned_is_brought_when_something_fails(made: Net) -> None:
+    (feed,) = feeds(made, (4,))
+    plain, kept = made.store(batch=4), made.store(batch=4)
+    made.module.learn(plain, feed)
+    with pytest.raises(RuntimeError, match="stop"), staying(made.module, kept):
+        made.module.learn(kept, feed)
+        raise RuntimeError("stop")
+    assert bytes_of(kept) == bytes_of(plain)

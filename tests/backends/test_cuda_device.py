@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
+import snc_cuda.module
 from cuda_cases import ROOT, WAYS, here
-from networks import CASES, CONFORMANCE, check_golden, golden, net
+from networks import CASES, CONFORMANCE, check_golden, golden, net, net_of
 from odd_specs import TEXTS, odd
 from random_specs import compare, spec_of
+
+from snc.module import staying
 
 pytestmark = [pytest.mark.device, here]
 
@@ -58,6 +64,44 @@ def test_two_runs_and_all_ways_of_launching_leave_the_same_bytes(case: str) -> N
     for way in WAYS:
         with way():
             assert left() == first
+
+
+class Direct:
+    """What stands for recorded launches: the same, launched by the host."""
+
+    def __init__(self, stream: object, launches: Callable[[], None]) -> None:
+        self.launch = launches
+
+
+OFTEN = [
+    "stdp",
+    "updates every 2 and every 3 steps",
+    "states that are kept",
+    "random values of every kind",
+    "pairs of samples",
+]
+
+
+@pytest.mark.parametrize("name", OFTEN)
+def test_recorded_launches_leave_the_bytes_of_direct_ones(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one sequence after another, with weights that stay on the device and with such that do not."""
+
+    def left(stays: bool) -> bytes:
+        made = net_of(odd(name).text, tmp_path, backend="cuda", dtype="float32")
+        store, random = made.store(batch=4), np.random.default_rng(0)
+        with staying(made.module, store) if stays else nullcontext():
+            for number in range(4):
+                fed = (random.random((9, 4, 6)) < 0.4).astype(float)
+                made.module.learn(store, made.feed(fed, random.integers(0, 3, 4), number=number))
+        assert made.module.runs["learn"].recorded  # type: ignore[attr-defined]
+        return b"".join(np.ascontiguousarray(store[k]).tobytes() for k in sorted(store))
+
+    recorded = left(stays=False)
+    assert left(stays=True) == recorded
+    monkeypatch.setattr(snc_cuda.module, "Recorded", Direct)
+    assert left(stays=False) == recorded
 
 
 def test_digits_learns_on_the_device(tmp_path) -> None:

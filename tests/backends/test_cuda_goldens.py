@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cuda_cases import here, launched, launched_at_every_step
+from cuda_cases import here, in_blocks, launched_at_every_step, step_by_step
 from networks import CASES, check_golden
 
 pytestmark = here
@@ -25,16 +25,15 @@ def test_the_simulator_agrees_with_the_authors(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", TWICE)
-def test_launches_for_every_stage_agree_with_the_authors(case: str) -> None:
-    with launched():
+def test_stages_step_by_step_agree_with_the_authors(case: str) -> None:
+    with step_by_step(), in_blocks():
         check_golden(case, "cuda", "float64")
 
 
 @pytest.mark.parametrize("case", single_precision())
 def test_the_simulator_agrees_with_the_authors_in_single_precision(case: str) -> None:
     """All dense ones and two of the others here; the simulator takes a minute for the rest: `make slow`."""
-    with launched():
-        check_golden(case, "cuda", "float32")
+    check_golden(case, "cuda", "float32")
 
 
 def test_launches_at_every_step_agree_with_the_authors() -> None:

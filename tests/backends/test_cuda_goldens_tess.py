@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cuda_cases import here, launched, whole
+from cuda_cases import here
 from networks import CASES, check_golden
 
 pytestmark = here
@@ -12,5 +12,4 @@ HERE = [c for c in CASES if c.startswith("tess")]
 
 @pytest.mark.parametrize("case", HERE)
 def test_the_simulator_agrees_with_the_authors(case: str) -> None:
-    with launched() if "released" in case else whole():
-        check_golden(case, "cuda", "float64")
+    check_golden(case, "cuda", "float64")

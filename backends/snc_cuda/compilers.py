@@ -1,0 +1,68 @@
+"""Kernels compiled by several processes, into the cache on disk where the process that runs them finds them.
+
+The compiler takes half a second for a kernel and uses one core, and a network of ten layers has hundreds of kernels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from snc.codegen.kernel import load_file
+from snc_cuda.card import select
+
+FEW = 12  # kernels that a process compiles in the time it takes to start some others
+MOST = 12  # processes, each of which has some 300 MB on the card while it compiles
+
+
+def compile_ahead(file: Path, kernels: Sequence[tuple[str, Sequence[str]]], cuda: Any) -> None:
+    """Compile kernels of a file, each given by its name and the kinds of its arguments, if that was not done before.
+
+    What a process leaves undone is compiled when it is launched first.
+    """
+    processes = min(len(os.sched_getaffinity(0)) - 1, MOST, len(kernels) // FEW + 1)
+    major, minor = cuda.get_current_device().compute_capability
+    done = file.with_suffix(f".sm_{major}{minor}-{version('numba-cuda')}")
+    if processes < 2 or len(kernels) <= FEW or done.exists():
+        return
+    command = [sys.executable, "-c", "import snc_cuda.compilers as c; c.main()"]
+    running = []
+    for k in range(processes):
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        share = {"file": str(file), "kernels": kernels[k::processes]}
+        assert process.stdin
+        process.stdin.write(json.dumps(share))
+        process.stdin.close()
+        running.append(process)
+    failed = [process.wait() for process in running]  # all of them: none outlives this
+    if not any(failed):
+        done.touch()
+
+
+def main() -> None:
+    """Compile the share that is told on the standard input."""
+    from numba import cuda
+
+    select(cuda)
+    told = json.load(sys.stdin)
+    text = load_file(Path(told["file"]))
+    for name, kinds in told["kernels"]:
+        getattr(text, name).compile(types_of(kinds, text.F is not text.D))
+
+
+def types_of(kinds: Sequence[str], single: bool) -> tuple[Any, ...]:
+    """The types of a kernel's arguments: `b` a truth value, `i` a number, `F3` an array of three dimensions."""
+    from numba import types
+
+    real = types.float32 if single else types.float64
+    of = {"F": real, "D": types.float64, "I": types.int64, "U": types.uint8, "Q": types.uint64}
+    plain = {"b": types.boolean, "i": types.int64}
+    return tuple(plain.get(k) or types.Array(of[k[0]], int(k[1:]), "C") for k in kinds)
