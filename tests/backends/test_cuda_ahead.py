@@ -93,6 +93,10 @@ def bytes_of(store: dict[str, np.ndarray]) -> bytes:
     return b"".join(np.ascontiguousarray(store[k]).tobytes() for k in sorted(store))
 
 
+def weights(store: dict[str, np.ndarray]) -> bytes:
+    return bytes_of({k: v for k, v in store.items() if k.endswith(".weight")})
+
+
 @pytest.mark.parametrize(
     "name", ["stdp", "updates every 2 and every 3 steps", "states that are kept"]
 )
@@ -100,24 +104,29 @@ def test_what_is_learned_stays_on_the_device_until_it_is_brought(name: str, tmp_
     """The same bytes as batch by batch, with batches of several sizes; the store is old until it is asked for."""
     made = net_of(odd(name).text, tmp_path, backend="cuda", dtype="float32")
     plain, kept = made.store(batch=4), made.store(batch=4)
-    first = bytes_of(kept)
+    first = weights(kept)
     for feed in feeds(made, (4, 4, 3, 4)):
         made.module.learn(plain, feed)
     with staying(made.module, kept) as bring:
         for number, feed in enumerate(feeds(made, (4, 4, 3, 4))):
             made.module.learn(kept, feed)
             if number == 1:
-                assert bytes_of(kept) == first
+                assert weights(kept) == first
                 bring()
-                assert bytes_of(kept) != first
-    assert bytes_of(kept) == bytes_of(plain) != first
+                assert weights(kept) != first
+    assert bytes_of(kept) == bytes_of(plain)
 
 
 def test_what_is_learned_is_brought_when_something_fails(made: Net) -> None:
     (feed,) = feeds(made, (4,))
     plain, kept = made.store(batch=4), made.store(batch=4)
     made.module.learn(plain, feed)
-    with pytest.raises(RuntimeError, match="stop"), staying(made.module, kept):
-        made.module.learn(kept, feed)
-        raise RuntimeError("stop")
+
+    def fail() -> None:
+        with staying(made.module, kept):
+            made.module.learn(kept, feed)
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
     assert bytes_of(kept) == bytes_of(plain)
