@@ -20,7 +20,7 @@ NUMBERS = ("t0", "steps", "T", "B")
 
 
 OWNERS = 1 << 19  # threads that keep a large card busy
-BLOCKS = 256  # tiles that keep a large card busy
+BLOCKS = 512  # tiles that keep a large card busy
 ROWS = 128  # terms of each weight from which on tiles pay
 
 
