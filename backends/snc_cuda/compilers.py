@@ -17,7 +17,7 @@ from typing import Any
 from snc.codegen.kernel import load_file
 from snc_cuda.card import select
 
-FEW = 12  # kernels that a process compiles in the time it takes to start some others
+FEW = 12  # kernels that a process compiles in the time it takes to start
 MOST = 12  # processes, each of which has some 300 MB on the card while it compiles
 
 
@@ -26,25 +26,43 @@ def compile_ahead(file: Path, kernels: Sequence[tuple[str, Sequence[str]]], cuda
 
     What a process leaves undone is compiled when it is launched first.
     """
-    processes = min(len(os.sched_getaffinity(0)) - 1, MOST, len(kernels) // FEW + 1)
+    processes = min(idle(), MOST, len(kernels) // FEW + 1)
     major, minor = cuda.get_current_device().compute_capability
     done = file.with_suffix(f".sm_{major}{minor}-{version('numba-cuda')}")
     if processes < 2 or len(kernels) <= FEW or done.exists():
         return
-    command = [sys.executable, "-c", "import snc_cuda.compilers as c; c.main()"]
-    running = []
-    for k in range(processes):
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        share = {"file": str(file), "kernels": kernels[k::processes]}
-        assert process.stdin
-        process.stdin.write(json.dumps(share))
-        process.stdin.close()
-        running.append(process)
-    failed = [process.wait() for process in running]  # all of them: none outlives this
+    running: list[subprocess.Popen[str]] = []
+    try:
+        for k in range(processes):
+            running.append(started({"file": str(file), "kernels": kernels[k::processes]}))
+        failed = [process.wait() for process in running]
+    finally:
+        for process in running:
+            process.kill()  # none outlives this
     if not any(failed):
         done.touch()
+
+
+def idle() -> int:
+    """How many cores have nothing to do."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    load = getattr(os, "getloadavg", None)
+    return cores - (round(load()[0]) if load else 0)
+
+
+def started(share: dict[str, object]) -> subprocess.Popen[str]:
+    """A process that compiles a share of the kernels."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import snc_cuda.compilers as c; c.main()"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdin
+    process.stdin.write(json.dumps(share))
+    process.stdin.close()
+    return process
 
 
 def main() -> None:

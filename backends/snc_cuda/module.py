@@ -35,9 +35,9 @@ T steps, B samples, K steps in a chunk. Arrays: p_ stored, w_ fixed between upda
 with pre and post exchanged, x_ fed by the data, s_ states, c_ states read by other stages, h_ histories of a
 chunk, l_ states of a sweep against time, u_ sums and updates, m_ parts of sums, a_ scratch, o_ outputs, r_ records,
 g_ gradients. Values are channels last.
-A thread owns the places `first`, `first + stride`, ...; b is the sample. The drivers, last, run on the host:
-`one` launches a kernel with one block for each row, `many` with as many blocks as there are places, `tiles`
-with one for each tile of a matrix.
+A thread owns the places `first`, `first + stride`, ...; b is the sample, k the step of a chunk. N(i) is an index that
+is not negative. The drivers, last, run on the host: `one` launches a kernel with one block for each row, `many` with as
+many blocks as there are places, `tiles` with one for each tile of a matrix; each for one step, or for all of a chunk.
 Helpers {helpers}.
 """
 
