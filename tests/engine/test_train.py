@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -202,3 +203,55 @@ def test_labels_per_step_and_no_test_data(tmp_path):
     standing = run(tmp_path / "c.h5", (phase(Last()),), data)
     assert standing.history[-1].train["accuracy"] > 0.5
     assert standing.history[-1].test == {}
+
+
+# Modules whose memory is elsewhere ----------------------------------------------------------------------
+
+
+class Away:
+    """A module that leaves what it learns elsewhere while it is told to."""
+
+    def __init__(self, module) -> None:
+        self.module, self.whose, self.mine, self.brought = module, None, {}, 0
+
+    def learn(self, store, feed, *, gradients=False):
+        mine = self.mine if store is self.whose else store
+        return self.module.learn(mine, feed, gradients=gradients)
+
+    def evaluate(self, store, feed):
+        return self.module.evaluate(store, feed)
+
+    def memory(self, steps, batch):
+        return self.module.memory(steps, batch)
+
+    @contextmanager
+    def staying(self, store):
+        def bring() -> None:
+            self.brought += 1
+            for name, array in self.mine.items():
+                store[name][...] = array
+
+        self.whose, self.mine = store, {name: array.copy() for name, array in store.items()}
+        try:
+            yield bring
+        finally:
+            bring()
+            self.whose = None
+
+
+@pytest.mark.parametrize("at", [0, 6, 7, 13])
+def test_what_is_learned_elsewhere_is_there_for_checkpoints_and_evaluations(tmp_path, at):
+    def away():
+        plain = phase()
+        return (replace(plain, module=Away(plain.module)),)
+
+    whole, options = run(tmp_path / "whole.h5"), Options(save_batches=2)
+    with pytest.raises(Killed):
+        run(tmp_path / "c.h5", away(), watch=KillAt(at), options=options)
+    phases = away()
+    again = run(tmp_path / "c.h5", phases, options=options)
+    assert bytes_of(again.store) == bytes_of(whole.store)
+    assert [replace(r, seconds=0) for r in again.history] == [
+        replace(r, seconds=0) for r in whole.history
+    ]
+    assert phases[0].module.brought > 3  # at every checkpoint inside an epoch, and at its end
