@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from snc.codegen.arrays import lead, length
 from snc.graph.geometry import Geometry
 from snc.graph.graph import SAMPLE, Axes, Node, size
+from snc_cuda.events import events_of, is_listed, listed_sum
 from snc_cuda.shapes import At, Shape, shape_of
 from snc_cuda.tiles import Factors, Tile, windows
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 CHANNELS, TERMS = 32, 64  # of a product that fills tiles
 LARGE = 1 << 20  # multiplications for one sample from which on tiles pay
 STEPS = 100  # of a sequence of ordinary length
-LISTED = range(64, 8192)  # inputs of which the silent ones are not looked at by every owner
-FEW = 64  # outputs of a sum, of which a list is not worth making at all steps at once
-TOGETHER = range(8)  # events whose weights are on their way at the same time
 
 
 def places(f: CudaFunction, axes: Axes) -> tuple[list[tuple[str, str]], str]:
@@ -91,11 +89,10 @@ def project(f: CudaFunction, node: Node, out: str) -> None:
         return
     if g.kind == "dense":
         pre, post = size(g.pre), size(g.post)
-        own = f.fixed(f.node(node.args[1]).axes) and not (f.at_once and post < FEW)
-        if not back and own and pre in LISTED:
-            events, zero = _events(f, node, x, pre), "D(0.0)" if wide else "F(0.0)"
+        if not back and is_listed(f, node):
+            events, zero = events_of(f, node, x, pre), "D(0.0)" if wide else "F(0.0)"
             f.work = pre // 4
-            owned(f, node, out, wide, lambda: _listed(f, events, w, x, post, zero))
+            owned(f, node, out, wide, lambda: listed_sum(f, events, w, x, post, zero))
             return
         f.work = post if back else pre
         owned(f, node, out, wide, lambda: _dense(f, g, w, x, back))
@@ -125,46 +122,6 @@ def _dense(f: CudaFunction, g: Geometry, w: At, x: At, back: bool) -> None:
     pre, post = size(g.pre), size(g.post)
     with f.body.block(f"for j in range({post if back else pre})"):
         _term(f, x("j"), w(f"j * {pre if back else post} + i"), not back)
-
-
-def _events(f: CudaFunction, node: Node, x: At, n: int) -> str:
-    """Of a list of the places of x that are not 0, in their order, the name; all threads of a block make it."""
-    ident, groups = f.arrays.identifier(node), -(-n // 32)
-    events, masks, count = f"events_{ident}", f"masks_{ident}", f"count_{ident}"
-    f.body(f"{masks} = cuda.shared.array({groups}, np.uint32)")
-    f.body(f"{events} = cuda.shared.array({n}, np.uint16)")
-    with f.body.block(f"for group in range(cuda.threadIdx.x, {groups}, cuda.blockDim.x)"):
-        f.body("mask = 0")
-        with f.body.block(f"for j in range(32 * group, min(32 * group + 32, {n}))"):
-            f.body(f"mask |= (1 if {x('j')} != 0 else 0) << (j - 32 * group)")
-        f.body(f"{masks}[group] = mask")
-    f.body("cuda.syncthreads()")
-    with (
-        f.body.block(f"for j in range(cuda.threadIdx.x, {n}, cuda.blockDim.x)"),
-        f.body.block(f"if {masks}[j // 32] >> (j % 32) & 1"),
-    ):
-        f.body(f"{events}[ones_before(j, {masks})] = j")
-    f.body(f"{count} = ones_before({n}, {masks})")
-    f.body("cuda.syncthreads()")
-    f.body()
-    return ident
-
-
-def _listed(f: CudaFunction, ident: str, w: At, x: At, post: int, zero: str) -> None:
-    """Add the weights of listed inputs in their order, of several at a time; what is behind the last counts nothing."""
-    events, count, step = f"events_{ident}", f"count_{ident}", len(TOGETHER)
-
-    def weight(j: str) -> str:
-        return w(f"{j} * {post} + i")
-
-    with f.body.block(f"for e in range(0, {count}, {step})"):
-        for u in TOGETHER:
-            f.body(f"j{u} = int({events}[min(e + {u}, {count} - 1)])")
-        for u in TOGETHER:
-            value = f"{x(f'j{u}')} if e + {u} < {count} else {zero}" if u else x("j0")
-            f.body(f"x{u}, w{u} = {value}, {weight(f'j{u}')}")
-        for u in TOGETHER:
-            f.body(f"total = {f.fma}(x{u}, w{u}, total)")
 
 
 def _within(group: str, i: str, n: int) -> str:

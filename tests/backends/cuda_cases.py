@@ -14,7 +14,7 @@ import pytest
 import snc_cuda.code
 import snc_cuda.driver
 from snc_cuda import backend
-from snc_cuda.module import CudaRun
+from snc_cuda.run import CudaRun
 
 from snc.compile import program_of
 from snc.model.library import choose, load_file

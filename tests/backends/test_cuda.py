@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 import snc_cuda
+import snc_cuda.events
 import snc_cuda.memory
 import snc_cuda.products
 import snc_cuda.reductions
@@ -103,7 +104,7 @@ def test_tiles_leave_the_bits_of_plain_owners(case: str) -> None:
 def test_lists_of_events_leave_the_bits_of_plain_owners(case: str) -> None:
     """Silent inputs add nothing; the others are added in their order."""
     plain = left_behind(case)
-    with changed(snc_cuda.products, LISTED=range(1, 8192)):
+    with changed(snc_cuda.events, LISTED=range(1, 8192)):
         text = backend.emit(program(CONFORMANCE / f"{case}.snc")).text
         assert text.count("ones_before") >= 3
         assert left_behind(case) == plain
@@ -186,8 +187,9 @@ def test_a_batch_that_does_not_fit_is_refused_with_numbers(
     room = (needed - 1, 2**30)
     monkeypatch.setattr(snc_cuda.memory, "free_memory", lambda cuda: room)
     run(small, 4)
-    with pytest.raises(BackendError) as error:
-        run(small, 64)
+    for _ in range(2):  # it is no smaller when it is tried again
+        with pytest.raises(BackendError) as error:
+            run(small, 64)
     text = str(error.value)
     assert text.startswith("a batch of 64 samples and 9 steps needs ")
     assert "of 1024 MiB are free; the largest arrays are `" in text

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import snc_cuda.module
+import snc_cuda.run
 from cuda_cases import ROOT, WAYS, here
 from networks import CASES, CONFORMANCE, check_golden, golden, net, net_of
 from odd_specs import TEXTS, odd
@@ -100,7 +100,7 @@ def test_recorded_launches_leave_the_bytes_of_direct_ones(
 
     recorded = left(stays=False)
     assert left(stays=True) == recorded
-    monkeypatch.setattr(snc_cuda.module, "Recorded", Direct)
+    monkeypatch.setattr(snc_cuda.run, "Recorded", Direct)
     assert left(stays=False) == recorded
 
 
