@@ -28,10 +28,10 @@ LEAVES = ("field", "previous", "later")
 ROOM = (
     2**19
 )  # numbers that one sample may hold for the products of a chunk: 2 MiB in single precision
+ROOM_AT_ONCE = 2**25  # the same, where all steps of a chunk are computed at once: 128 MiB
 NEXT = "`next` changes values at every step"
 KEPT = "a value is kept per synapse"
 LEAST, MOST = 10, 100  # steps of a chunk where nothing forces another number
-WIDE = 4  # times that room, where all steps of a chunk are computed at once
 LONG = 20  # steps of a chunk of sequences of more than that: what is kept does not grow with them
 
 
@@ -130,7 +130,7 @@ def schedule(
         stage = in_time(graph, stage)
         turn = _turn(clock, stage)
     order = order_of(graph, stage, turn, apart or "shared_room" in without)
-    chunk, why = _chunk(forced, order.total, ROOM * (WIDE if at_once else 1))
+    chunk, why = _chunk(forced, order.total, at_once)
     gate = gates(graph, place, stage) if "gates" not in without else {}
     return Schedule(graph, clock, place, stage, turn, chunk, why, gate, order)
 
@@ -222,11 +222,12 @@ def _summed_later(graph: Graph, node: Node) -> bool:
     )
 
 
-def _chunk(forced: tuple[int, str] | None, kept: int, room: int) -> tuple[Chunk, str]:
+def _chunk(forced: tuple[int, str] | None, kept: int, at_once: bool) -> tuple[Chunk, str]:
     """How many steps a chunk has, of each of which some numbers of a sample are kept, and why."""
     if forced is not None:
         return Chunk(forced[0], forced[0]), forced[1]
-    most = min(max(room // max(kept, 1), LEAST), MOST)
+    room, least = (ROOM_AT_ONCE, 1) if at_once else (ROOM, LEAST)
+    most = min(max(room // max(kept, 1), least), MOST)
     return Chunk(most, min(most, LONG)), "as many as fit"
 
 
