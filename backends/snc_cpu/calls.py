@@ -141,11 +141,12 @@ class Piece:
         return int(found[0]) if alone else 0
 
     def part(self, low: int, high: int) -> Piece:
-        """What it does to the elements from low to high: whole rows of what it lays out."""
+        """What it does to the elements from low to high: whole rows of what it lays out, which stays whole itself."""
         size = str(self.loop())
+        laid = {m[0].split(", ")[1] for m in map(LAID.match, self.lines) if m}
 
         def part(line: str) -> str:
-            if (m := HEAD.match(line)) and m[3] == size:
+            if (m := HEAD.match(line)) and m[3] == size and m[1] not in laid:
                 return f"{m[1]} = rows_from({m[2]}, ({high - low},), {low})"
             if m := LAID.match(line):
                 columns = int(m[3])

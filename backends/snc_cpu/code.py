@@ -339,7 +339,8 @@ class CpuCode(GraphCode):
         found: dict[int, Call] = {}
         for members in forms.values():
             task = members[0][1]
-            self.tasks[task], calls = task_of(task, [p for _, _, p in members], index)
+            text, calls = task_of(task, [p for _, _, p in members], index)
+            assert self.tasks.setdefault(task, text) == text, f"two tasks are called `{task}`"
             found |= {k: call for (k, _, _), call in zip(members, calls, strict=True)}
         first = len(self.calls)
         self.calls += [found[k] for k in sorted(found)]

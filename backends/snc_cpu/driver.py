@@ -129,9 +129,8 @@ class Driver:
 
     def _begin(self, graph: Graph) -> None:
         w = self.w
-        once, again = (
-            self.code.layouts(f"{self.code.name}_layout", after) for after in (False, True)
-        )
+        once = self.code.layouts(f"{self.code.name}_layout", False)
+        again = self.code.layouts(f"{self.code.name}_layout_again", True)
         self.refresh += again
         self.phase([*self.refresh, *once])
         states = {s.source: n for n, s in self.code.arrays.specs.items() if s.role == "state"}

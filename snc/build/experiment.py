@@ -54,8 +54,9 @@ class Built:
         """The step graph, its nodes with the names that the spec gives them."""
         ctx = self.context
         nodes = ctx.builder.nodes.values()
+        writes = ctx.writes if self.training else ()  # in an evaluation nothing is changed
         read = {a for n in nodes for a in n.args} | {*self.records.values(), *self.outputs.values()}
-        read |= {w.value for w in ctx.writes} | {s.value for s in ctx.states.values()}
+        read |= {w.value for w in writes} | {s.value for s in ctx.states.values()}
         return Graph(
             nodes=tuple(
                 replace(n, note=ctx.labels.get(n.name, n.note))
@@ -65,7 +66,7 @@ class Built:
             ),
             states=tuple(ctx.states.values()),
             groups=tuple(self.learning.groups.values()),
-            writes=tuple(ctx.writes),
+            writes=tuple(writes),
             outputs=tuple(self.outputs.items()),
             records=tuple(self.records.items()),
             gates=(),

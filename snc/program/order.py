@@ -55,7 +55,7 @@ def order_of(graph: Graph, stage: Mapping[str, int], turn: int, apart: bool = Fa
 def _actions(graph: Graph, stage: Mapping[str, int], turn: int) -> tuple[Action, ...]:
     needs = _needs(graph, stage)
     sums = {
-        n.name: {stage[a] for a in _summed(graph, n) if a in stage}
+        n.name: {stage[a] for a in _summed(graph, stage, n) if a in stage}
         for n in graph.nodes
         if n.op == "collect"
     }
@@ -98,10 +98,11 @@ def _sources(graph: Graph, node: Node) -> Iterator[str]:
             yield source.name
 
 
-def _summed(graph: Graph, node: Node) -> Iterator[str]:
-    """What a sum over steps reads: its value or the two factors of it, and its gates."""
+def _summed(graph: Graph, stage: Mapping[str, int], node: Node) -> Iterator[str]:
+    """What a sum over steps reads: its value, or the two factors of one that no stage makes; and its gates."""
     value = graph.by_name[node.args[0]]
-    read = value.args if value.op == "project_w" else (value.name,)
+    made = value.op != "project_w" or value.name in stage
+    read = (value.name,) if made else value.args
     for name in (*read, *node.args[1:]):
         yield _behind(graph, name)
 
@@ -130,7 +131,7 @@ def _kept(graph: Graph, stage: Mapping[str, int], actions: Sequence[Action]) -> 
 
     for node in graph.nodes:
         if node.op == "collect":
-            for name in _summed(graph, node):
+            for name in _summed(graph, stage, node):
                 if not at_first(graph, node.args[1]):
                     read(name, at[node.name])
         elif node.name in stage:
