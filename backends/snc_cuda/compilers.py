@@ -1,6 +1,6 @@
 """Kernels compiled by several processes, into the cache on disk where the process that runs them finds them.
 
-The compiler takes half a second for a kernel and uses one core, and a network of ten layers has hundreds of kernels.
+The compiler takes up to some seconds for a kernel and uses one core, and a network of ten layers has hundreds of them.
 """
 
 from __future__ import annotations

@@ -82,9 +82,7 @@ class CudaRun(Run):
         first = self.size != (steps, batch)
         if first:
             self.kept, self.size, self.recorded = {}, (0, 0), None
-            self.ahead = (
-                self.nothing_ahead()
-            )  # what was there is given back before room is asked for
+            self.ahead = self.nothing_ahead()  # what is there is given back first
             refuse_too_large(self.cuda, self.sizes(steps, batch), steps, batch)
             self.size = steps, batch
             self.ahead = self.nothing_ahead()

@@ -130,3 +130,42 @@ def test_what_is_learned_is_brought_when_something_fails(made: Net) -> None:
     with pytest.raises(RuntimeError, match="stop"):
         fail()
     assert bytes_of(kept) == bytes_of(plain)
+
+
+ADAPTIVE = """
+neuron adaptive(i):
+    parameter theta[i] = fill(0.4)
+    v = 0.9 * v[t-1] + i - theta * stop(s[t-1])
+    s = spike(v > theta, slope = triangle(v - theta))
+    next theta = theta + 0.1 * (mean(s, over = batch) - 0.2)
+    output s
+
+network net():
+    input x[6]
+    h   = x | dense(8) | adaptive()
+    out = h | dense(3)
+
+experiment e:
+    network = net()
+    loss    = mean(cross_entropy(out, label))
+    predict = argmax(total(out))
+    learn out by descent(loss)
+    freeze h
+    train.optimiser = sgd(0.1)
+"""
+
+
+def test_what_was_evaluated_is_not_brought_for_what_was_learned(tmp_path: Path) -> None:
+    """Both graphs have the threshold that `next` moves on the device; the store gets that of learning."""
+    made = net_of(ADAPTIVE, tmp_path, backend="cuda", dtype="float32")
+    plain, kept = made.store(batch=4), made.store(batch=4)
+    first = kept["h.theta"].copy()
+    for feed in feeds(made, (4, 4)):
+        made.module.learn(plain, feed)
+        made.module.evaluate(dict(plain), feed)
+    with staying(made.module, kept) as bring:
+        for feed in feeds(made, (4, 4)):
+            made.module.learn(kept, feed)
+        bring()
+        assert np.abs(kept["h.theta"] - first).max() > 1e-3
+        assert bytes_of(kept) == bytes_of(plain)
